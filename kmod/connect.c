@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connections of streams and seqpacket sockets: how they are made, waited for,
+ * shut down and ended.
+ *
+ * Locking: connect() runs under lock_sock() of the connector but for its wait.
+ * rill_connection_link() runs under the locks of listener and connector.
+ *
+ * Lifetime: each end holds a reference on the other from the link to its own
+ * rill_connection_close().  An end that closes marks the other, wakes it and
+ * lets go; the closed end's memory stays until the other end lets go too, its
+ * ring's pages do not.
+ *
+ * Context: process.
+ */
+#include <linux/sched/signal.h>
+#include <linux/security.h>
+
+#include "ring.h"
+#include "rill.h"
+
+/**
+ * rill_connection_link() - one direction of a new connection
+ * @sk: gets @peer; its lock is held, or nobody else knows it yet
+ * @peer: the other end
+ */
+void rill_connection_link(struct sock *sk, struct sock *peer)
+{
+	sock_hold(peer);
+	/*
+	 * Release: the peer's ring and name come first.  The data path of sk,
+	 * which may be running, reads peer with acquire and no lock.
+	 */
+	smp_store_release(&rill_sk(sk)->peer, peer);
+	/* And whoever sees it connected sees the peer. */
+	smp_store_release(&sk->sk_state, TCP_ESTABLISHED);
+}
+
+/* What can fail, before anybody is told: the ring of an end's own. */
+static int rill_connection_prepare(struct sock *sk)
+{
+	struct rill_sock *rs = rill_sk(sk);
+
+	if (!rill_is_stream(sk) || rs->ring)
+		return 0;
+	rs->ring = rill_ring_alloc(sk);
+	return rs->ring ? 0 : -ENOMEM;
+}
+
+/* The end that accept() will return; it inherits the listener's buffers. */
+static struct sock *rill_child_alloc(struct sock *sk, struct sock *listener)
+{
+	struct rill_name *name = rill_sock_name(listener);
+	struct sock *child;
+
+	child = rill_sock_alloc(sock_net(sk), NULL, sk->sk_type, 0);
+	if (!child)
+		return NULL;
+	if (rill_connection_prepare(child)) {
+		rill_sock_close(child);
+		return NULL;
+	}
+	child->sk_rcvbuf = READ_ONCE(listener->sk_rcvbuf);
+	child->sk_sndbuf = READ_ONCE(listener->sk_sndbuf);
+	child->sk_userlocks = listener->sk_userlocks;
+	child->sk_rcvlowat = READ_ONCE(listener->sk_rcvlowat);
+	rill_sk(child)->passcred = rill_sk(listener)->passcred;
+
+	/* Bound, or it would not listen; the reference keeps the name. */
+	if (name && refcount_inc_not_zero(&name->ref))
+		rill_sk(child)->name = name;
+	rill_peercred_current(child);
+	security_sk_clone(listener, child);
+	return child;
+}
+
+/* Begin a connection.  0, -EINPROGRESS if it stands in line now, or an error. */
+static int rill_connect_start(struct sock *sk, const struct rill_key *key)
+{
+	struct sock *listener, *child;
+	int err;
+
+	err = rill_connection_prepare(sk);
+	if (err)
+		return err;
+	listener = rill_name_lookup(sk, key);
+	if (IS_ERR(listener))
+		return PTR_ERR(listener);
+	/* Cheap to know before anything is made; decided in the join. */
+	if (READ_ONCE(listener->sk_state) != TCP_LISTEN) {
+		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_NOLISTENER);
+		err = -ECONNREFUSED;
+		goto out;
+	}
+	err = -ENOMEM;
+	child = rill_child_alloc(sk, listener);
+	if (!child)
+		goto out;
+	rill_peercred_copy(sk, listener);
+	err = rill_queue_join(listener, sk, child);
+	if (err && err != -EINPROGRESS) {
+		rill_peercred_clear(sk);
+		rill_sock_close(child);
+	}
+out:
+	sock_put(listener);
+	return err;
+}
+
+static bool rill_in_line(const struct sock *sk)
+{
+	/* Pairs with rill_connection_link(). */
+	return smp_load_acquire(&sk->sk_state) == TCP_SYN_SENT;
+}
+
+/*
+ * Sleep while sk stands in line, for timeo jiffies, of which it gets the rest.
+ * 0: it left the line, connected or not.  Else it keeps its place: -EINPROGRESS
+ * if the time is up, or the errno of a signal.
+ */
+static int rill_connection_wait(struct sock *sk, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	rill_wait_add(sk, &wait);
+	while (rill_in_line(sk)) {
+		err = -EINPROGRESS;
+		if (!*timeo)
+			break;
+		err = sock_intr_errno(*timeo);
+		if (signal_pending(current))
+			break;
+		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
+		err = 0;
+	}
+	rill_wait_remove(sk, &wait);
+	return err;
+}
+
+/**
+ * rill_connection_ready() - before data: is sk connected?
+ * @sk: a stream or seqpacket socket
+ * @timeo: jiffies to wait if it stands in line; gets what is left
+ *
+ * In line it waits, as tcp(7) does in SYN_SENT.
+ *
+ * Return: the peer, which stays while the file is open; -ENOTCONN, -EAGAIN, the
+ * errno of a signal, or why the connection failed.
+ */
+struct sock *rill_connection_ready(struct sock *sk, long *timeo)
+{
+	struct sock *peer;
+	int err;
+
+	/* Pairs with the release of rill_connection_link(). */
+	peer = smp_load_acquire(&rill_sk(sk)->peer);
+	if (likely(peer))
+		return peer;
+	if (!rill_in_line(sk))
+		return ERR_PTR(-ENOTCONN);
+	err = rill_connection_wait(sk, timeo);
+	if (err)
+		return ERR_PTR(err == -EINPROGRESS ? -EAGAIN : err);
+	/* The same; the connector was admitted, or refused. */
+	peer = smp_load_acquire(&rill_sk(sk)->peer);
+	if (peer)
+		return peer;
+	return ERR_PTR(sock_error(sk) ?: -ENOTCONN);
+}
+
+static int rill_connect_unspec(struct sock *sk)
+{
+	int err = 0;
+
+	lock_sock(sk);
+	if (rill_line_leave(sk) || sk->sk_state == TCP_CLOSE)
+		rill_sk(sk)->connecting = 0;
+	else
+		err = -EINVAL;
+	release_sock(sk);
+	return err;
+}
+
+/* A connect() that was told EINPROGRESS, or was interrupted, has ended. */
+static int rill_connect_result(struct sock *sk)
+{
+	rill_sk(sk)->connecting = 0;
+	if (sk->sk_state == TCP_ESTABLISHED)
+		return 0;
+	return sock_error(sk) ?: -ECONNABORTED;
+}
+
+int rill_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int len,
+		 int flags)
+{
+	struct sock *sk = sock->sk;
+	struct rill_sock *rs = rill_sk(sk);
+	struct rill_key key;
+	long timeo;
+	int err;
+
+	if (len >= (int)sizeof(sa_family_t) && uaddr->sa_family == AF_UNSPEC)
+		return rill_connect_unspec(sk);
+	err = rill_addr_parse(uaddr, len, &key);
+	if (err)
+		return err;
+
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
+	switch (READ_ONCE(sk->sk_state)) {
+	case TCP_CLOSE:
+		if (rs->connecting) {
+			err = rill_connect_result(sk);
+			goto out;
+		}
+		err = rill_connect_start(sk, &key);
+		if (err != -EINPROGRESS)
+			goto out;
+		rs->connecting = 1;
+		break;
+	case TCP_SYN_SENT:
+		err = -EALREADY;
+		if (!timeo)
+			goto out;
+		break;
+	case TCP_ESTABLISHED:
+		err = rs->connecting ? rill_connect_result(sk) : -EISCONN;
+		goto out;
+	default:
+		err = -EINVAL;
+		goto out;
+	}
+
+	release_sock(sk);
+	err = rill_connection_wait(sk, &timeo);
+	lock_sock(sk);
+	/* Another thread may have told the result, or left the line. */
+	if (!err && rs->connecting)
+		err = rill_connect_result(sk);
+	else if (!err && sk->sk_state != TCP_ESTABLISHED)
+		err = -ECONNABORTED;
+out:
+	if (!err)
+		sock->state = SS_CONNECTED;
+	release_sock(sk);
+	return err;
+}
+
+int rill_socketpair(struct socket *a, struct socket *b)
+{
+	struct sock *ska = a->sk, *skb = b->sk;
+	int err;
+
+	if (!rill_is_dgram(ska)) {
+		err = rill_connection_prepare(ska) ?:
+		      rill_connection_prepare(skb);
+		if (err)
+			return err;
+	}
+	rill_sk(ska)->pair = 1;
+	rill_sk(skb)->pair = 1;
+	rill_peercred_current(ska);
+	rill_peercred_current(skb);
+	rill_connection_link(ska, skb);
+	rill_connection_link(skb, ska);
+	a->state = SS_CONNECTED;
+	b->state = SS_CONNECTED;
+	return 0;
+}
+
+/* Bytes or messages that the owner of sk never read. */
+static bool rill_unread(struct sock *sk)
+{
+	struct rill_ring *ring = rill_sk(sk)->ring;
+
+	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
+	       (ring && rill_ring_readable(ring));
+}
+
+static bool rill_resets(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime;
+}
+
+/**
+ * rill_connection_close() - an end goes away
+ * @sk: the end; dead, no system call can reach it any more
+ *
+ * The other end drains what was sent, then sees EOF, or ECONNRESET if this end
+ * had something unread, was never accepted, or resets (SO_LINGER with 0).
+ */
+void rill_connection_close(struct sock *sk)
+{
+	struct rill_sock *rs = rill_sk(sk);
+	struct sock *peer = rs->peer;
+	bool reset;
+
+	if (!peer) {
+		rill_msg_purge(sk);
+		return;
+	}
+	reset = rill_unread(sk) || rill_resets(sk) || !rs->accepted;
+	if (rill_resets(sk)) {
+		if (rill_is_stream(sk))
+			rill_ring_discard(rill_sk(peer)->ring);
+		else
+			rill_msg_purge(peer);
+	}
+
+	spin_lock(&rill_sk(peer)->lock);
+	if (reset)
+		WRITE_ONCE(peer->sk_err, ECONNRESET);
+	rill_shutdown_add(peer, SHUTDOWN_MASK);
+	spin_unlock(&rill_sk(peer)->lock);
+
+	rill_msg_purge(sk);
+	if (rs->ring)
+		rill_ring_kill(rs->ring, &rill_sk(peer)->tx_mutex);
+	rill_flow_unblock(sk);
+	/* Those of the peer that wait for room here. */
+	wake_up_interruptible_all(&rs->peer_wait);
+	rill_wake_hangup(peer, true);
+
+	spin_lock(&rs->lock);
+	rs->peer = NULL;
+	spin_unlock(&rs->lock);
+	sock_put(peer);
+}
+
+/* Has the peer read all that sk sent, or gone? */
+static bool rill_all_read(struct sock *sk, struct sock *peer)
+{
+	if (READ_ONCE(rill_sk(peer)->dead))
+		return true;
+	if (rill_is_stream(sk))
+		return !rill_ring_readable(rill_sk(peer)->ring);
+	return !sk_wmem_alloc_get(sk);
+}
+
+/**
+ * rill_linger() - SO_LINGER: the wait of close() until the peer has read
+ * @sk: the closing end
+ *
+ * Killable, and never in an exiting task, a kernel thread or an io worker,
+ * which have nobody to tell.
+ */
+void rill_linger(struct sock *sk)
+{
+	struct sock *peer = rill_sk(sk)->peer;
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	long timeo;
+
+	if (!sock_flag(sk, SOCK_LINGER) || !sk->sk_lingertime || !peer ||
+	    rill_is_dgram(sk))
+		return;
+	if (current->flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER))
+		return;
+
+	/* There will be no more: the peer may read on to the end. */
+	spin_lock(&rill_sk(peer)->lock);
+	rill_shutdown_add(peer, RCV_SHUTDOWN);
+	spin_unlock(&rill_sk(peer)->lock);
+	rill_wake_hangup(peer, false);
+
+	timeo = min_t(unsigned long, sk->sk_lingertime, MAX_SCHEDULE_TIMEOUT);
+	rill_wait_add(sk, &wait);
+	for (;;) {
+		if (rill_is_stream(sk))
+			rill_ring_want(rill_sk(peer)->ring, RILL_WANT_EMPTY);
+		if (rill_all_read(sk, peer) || !timeo ||
+		    fatal_signal_pending(current))
+			break;
+		timeo = wait_woken(&wait, TASK_KILLABLE, timeo);
+	}
+	rill_wait_remove(sk, &wait);
+}
+
+static void rill_shutdown_listener(struct sock *sk, int how)
+{
+	if (!(how & RCV_SHUTDOWN))
+		return;
+	spin_lock(&rill_sk(sk)->lock);
+	rill_shutdown_add(sk, how);
+	spin_unlock(&rill_sk(sk)->lock);
+	rill_listener_close(sk);
+	rill_wake_hangup(sk, how == SHUTDOWN_MASK);
+}
+
+static void rill_shutdown_end(struct sock *sk, int how)
+{
+	spin_lock(&rill_sk(sk)->lock);
+	rill_shutdown_add(sk, how);
+	spin_unlock(&rill_sk(sk)->lock);
+	rill_wake_hangup(sk, how == SHUTDOWN_MASK);
+	wake_up_interruptible_all(&rill_sk(sk)->peer_wait);
+}
+
+int rill_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk, *peer;
+	int err = 0;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	how++;	/* RCV_SHUTDOWN, SEND_SHUTDOWN or both */
+
+	lock_sock(sk);
+	if (rill_is_dgram(sk)) {
+		rill_shutdown_end(sk, how);
+	} else if (sk->sk_state == TCP_LISTEN) {
+		rill_shutdown_listener(sk, how);
+	} else if (rill_line_leave(sk)) {
+		/* As tcp(7) in SYN_SENT: the connect() is off. */
+		rill_wake_hangup(sk, true);
+	} else {
+		peer = rill_sk(sk)->peer;
+		if (!peer) {
+			err = -ENOTCONN;
+			goto out;
+		}
+		rill_shutdown_end(sk, how);
+		/* What one end will not send the other will not receive. */
+		rill_shutdown_end(peer, (how & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) |
+				  (how & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0));
+	}
+out:
+	release_sock(sk);
+	return err;
+}

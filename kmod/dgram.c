@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Datagram sockets: whom they are associated with.
+ *
+ * Locking: a datagram socket's peer changes under its lock; whoever reads it
+ * takes a reference there (rill_peer_get()).
+ *
+ * Lifetime: the association holds a reference on the peer, until connect()
+ * makes another, a send finds the peer gone, or the socket is closed.
+ *
+ * Context: process.
+ */
+#include "rill.h"
+
+static void rill_dgram_associate(struct sock *sk, struct sock *peer)
+{
+	struct rill_sock *rs = rill_sk(sk);
+	struct sock *old;
+
+	if (peer)
+		sock_hold(peer);
+	spin_lock(&rs->lock);
+	old = rs->peer;
+	rs->peer = peer;
+	WRITE_ONCE(sk->sk_state, peer ? TCP_ESTABLISHED : TCP_CLOSE);
+	spin_unlock(&rs->lock);
+	/* What poll waited for may not be what counts now. */
+	rill_flow_unblock(sk);
+	rill_write_space(sk);
+	if (old)
+		sock_put(old);
+}
+
+/* A send has found the peer gone. */
+void rill_dgram_dissolve(struct sock *sk, struct sock *peer)
+{
+	struct rill_sock *rs = rill_sk(sk);
+	bool was;
+
+	spin_lock(&rs->lock);
+	was = rs->peer == peer;
+	if (was) {
+		rs->peer = NULL;
+		WRITE_ONCE(sk->sk_state, TCP_CLOSE);
+	}
+	spin_unlock(&rs->lock);
+	if (was)
+		sock_put(peer);
+}
+
+/* May sk send to other?  Not if that is associated with a third. */
+int rill_dgram_may_send(const struct sock *sk, const struct sock *other)
+{
+	const struct sock *peer;
+
+	lockdep_assert_held(&rill_sk(other)->lock);
+	if (rill_sk(other)->dead)
+		return -ECONNREFUSED;
+	peer = rill_sk(other)->peer;
+	return !peer || peer == sk ? 0 : -EPERM;
+}
+
+int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
+		       int len, int flags)
+{
+	struct sock *sk = sock->sk, *other;
+	struct rill_key key;
+	int err;
+
+	if (len >= (int)sizeof(sa_family_t) && uaddr->sa_family == AF_UNSPEC) {
+		rill_dgram_associate(sk, NULL);
+		sock->state = SS_UNCONNECTED;
+		return 0;
+	}
+	err = rill_addr_parse(uaddr, len, &key);
+	if (err)
+		return err;
+	other = rill_name_lookup(sk, &key);
+	if (IS_ERR(other))
+		return PTR_ERR(other);
+
+	spin_lock(&rill_sk(other)->lock);
+	err = rill_dgram_may_send(sk, other);
+	spin_unlock(&rill_sk(other)->lock);
+	if (!err) {
+		rill_dgram_associate(sk, other);
+		sock->state = SS_CONNECTED;
+	}
+	sock_put(other);
+	return err;
+}
+
+/* The socket is dead, no system call can reach it any more. */
+void rill_dgram_close(struct sock *sk)
+{
+	rill_msg_purge(sk);
+	rill_dgram_associate(sk, NULL);
+	/* Its senders get ECONNREFUSED. */
+	wake_up_interruptible_all(&rill_sk(sk)->peer_wait);
+}

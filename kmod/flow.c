@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Flow control of messages: a receiver whose queue is full makes its senders
+ * wait, each of them until there is room for it.
+ *
+ * A queue counts bytes of memory in sk_rmem_alloc.  It has room while it is
+ * empty or below SO_RCVBUF, whatever the size of the next message, so that
+ * poll and send agree.
+ *
+ * A sender that sleeps stands in the receiver's peer_wait, exclusively: one
+ * message read wakes one, and who has sent wakes the next if there is still
+ * room.  A sender that does not sleep (EAGAIN, poll) has its relay entry there,
+ * which on a wake-up takes itself out and wakes the sender's own wait queue;
+ * blocked_on says in whose peer_wait it is.  There is one for each sender: the
+ * last receiver that was full counts.
+ *
+ * Locking: blocked_on is set under the sender's lock and the peer_wait.lock of
+ * what it is set to; it is cleared under that peer_wait.lock.  Order: the
+ * sender's lock, the receiver's peer_wait.lock, the sender's wait queue.
+ *
+ * Lifetime: a receiver that closes wakes its peer_wait, which takes all relays
+ * out, and none is put there afterwards (rill_flow_block() looks at dead).  A
+ * sender takes its relay out when it closes.  So no reference is needed; who
+ * follows blocked_on does so under RCU (datagram sockets are SOCK_RCU_FREE,
+ * a connection's end is held by the other).
+ */
+#include <linux/sched/signal.h>
+
+#include "rill.h"
+
+bool rill_flow_room(const struct sock *sk)
+{
+	int bytes = atomic_read(&sk->sk_rmem_alloc);
+
+	return !bytes || bytes < READ_ONCE(sk->sk_rcvbuf);
+}
+
+void rill_flow_charge(struct sock *sk, unsigned int bytes)
+{
+	atomic_add(bytes, &sk->sk_rmem_alloc);
+}
+
+void rill_flow_uncharge(struct sock *sk, unsigned int bytes)
+{
+	atomic_sub(bytes, &sk->sk_rmem_alloc);
+}
+
+/* There may be room at sk: wake a sender that waits for it. */
+void rill_flow_wake(struct sock *sk)
+{
+	struct rill_sock *rs = rill_sk(sk);
+
+	/* wq_has_sleeper() has the barrier after the uncharge. */
+	if (wq_has_sleeper(&rs->peer_wait) && rill_flow_room(sk))
+		wake_up_interruptible_sync_poll(&rs->peer_wait,
+						EPOLLOUT | EPOLLWRNORM |
+						EPOLLWRBAND);
+}
+
+/* Would a send from sk to that receiver go on at once, well or with an error? */
+static bool rill_flow_open(const struct sock *sk, const struct sock *to)
+{
+	return rill_flow_room(to) || READ_ONCE(rill_sk(to)->dead) ||
+	       READ_ONCE(to->sk_shutdown) & RCV_SHUTDOWN ||
+	       READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
+}
+
+/* Sleep until the receiver may have room, or for timeo. */
+long rill_flow_wait(struct sock *sk, struct sock *to, long timeo)
+{
+	struct wait_queue_head *room = &rill_sk(to)->peer_wait;
+	DEFINE_WAIT(full);
+	DEFINE_WAIT(own);
+
+	/* The own queue too: a shutdown() of sk has to wake this. */
+	prepare_to_wait(sk_sleep(sk), &own, TASK_INTERRUPTIBLE);
+	prepare_to_wait_exclusive(room, &full, TASK_INTERRUPTIBLE);
+	if (!rill_flow_open(sk, to) && !signal_pending(current))
+		timeo = schedule_timeout(timeo);
+	finish_wait(room, &full);
+	finish_wait(sk_sleep(sk), &own);
+	return timeo;
+}
+
+static int rill_flow_relay(struct wait_queue_entry *relay, unsigned int mode,
+			   int flags, void *key)
+{
+	struct rill_sock *rs = container_of(relay, struct rill_sock, relay);
+	struct sock *to = rs->blocked_on;
+	struct socket_wq *wq;
+
+	lockdep_assert_held(&rill_sk(to)->peer_wait.lock);
+	__remove_wait_queue(&rill_sk(to)->peer_wait, relay);
+	WRITE_ONCE(rs->blocked_on, NULL);
+
+	rcu_read_lock();
+	wq = rcu_dereference(rs->sk.sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_poll(&wq->wait, key_to_poll(key));
+	sk_wake_async(&rs->sk, SOCK_WAKE_SPACE, POLL_OUT);
+	rcu_read_unlock();
+	return 0;
+}
+
+static void __rill_flow_unblock(struct rill_sock *rs)
+{
+	struct rill_sock *ts;
+	struct sock *to;
+
+	lockdep_assert_held(&rs->lock);
+	rcu_read_lock();
+	to = READ_ONCE(rs->blocked_on);
+	if (to) {
+		ts = rill_sk(to);
+		spin_lock_irq(&ts->peer_wait.lock);
+		/* Unless the relay ran meanwhile. */
+		if (rs->blocked_on) {
+			__remove_wait_queue(&ts->peer_wait, &rs->relay);
+			WRITE_ONCE(rs->blocked_on, NULL);
+		}
+		spin_unlock_irq(&ts->peer_wait.lock);
+	}
+	rcu_read_unlock();
+}
+
+void rill_flow_unblock(struct sock *sk)
+{
+	if (!READ_ONCE(rill_sk(sk)->blocked_on))
+		return;
+	spin_lock(&rill_sk(sk)->lock);
+	__rill_flow_unblock(rill_sk(sk));
+	spin_unlock(&rill_sk(sk)->lock);
+}
+
+/**
+ * rill_flow_block() - have poll of sk wait for room at a receiver
+ * @sk: the sender
+ * @to: the receiver, referenced; it was full
+ *
+ * Return: false if there is room meanwhile, or an error to be had.
+ */
+bool rill_flow_block(struct sock *sk, struct sock *to)
+{
+	struct rill_sock *rs = rill_sk(sk), *ts = rill_sk(to);
+	bool open;
+
+	spin_lock(&rs->lock);
+	if (READ_ONCE(rs->blocked_on) != to) {
+		__rill_flow_unblock(rs);
+		spin_lock_irq(&ts->peer_wait.lock);
+		WRITE_ONCE(rs->blocked_on, to);
+		__add_wait_queue(&ts->peer_wait, &rs->relay);
+		spin_unlock_irq(&ts->peer_wait.lock);
+	}
+	/* In the queue, then look; pairs with wq_has_sleeper(). */
+	smp_mb();
+	open = rill_flow_open(sk, to);
+	if (open)
+		__rill_flow_unblock(rs);
+	spin_unlock(&rs->lock);
+	return !open;
+}
+
+/* For poll: is there room where sk would send, or where it could not? */
+bool rill_flow_writable(struct sock *sk)
+{
+	struct sock *to, *peer;
+	bool blocked;
+
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	rcu_read_lock();
+	to = READ_ONCE(rill_sk(sk)->blocked_on);
+	blocked = to && !rill_flow_open(sk, to);
+	rcu_read_unlock();
+	if (blocked)
+		return false;
+
+	peer = rill_peer_get(sk);
+	if (!peer)
+		return true;
+	blocked = !rill_flow_open(sk, peer) && rill_flow_block(sk, peer);
+	sock_put(peer);
+	return !blocked;
+}
+
+void rill_flow_init(struct sock *sk)
+{
+	struct rill_sock *rs = rill_sk(sk);
+
+	init_waitqueue_head(&rs->peer_wait);
+	init_waitqueue_func_entry(&rs->relay, rill_flow_relay);
+}

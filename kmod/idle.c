@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Quiet rings: one that was drained and stayed so gives back what it kept to
+ * be fast (its last page, the spares, a larger segment), see ring.c.
+ *
+ * A read that empties its ring puts it on a list, if it is not there yet; a
+ * worker comes by within two periods.  So the data path pays one flag.
+ *
+ * Locking: rill_idle_lock guards the list and idle_queued.  The worker excludes
+ * both sides of a ring, by trylock only: whoever has a mutex is not quiet.
+ *
+ * Lifetime: the list has no reference.  The worker takes one before it drops
+ * the lock; a ring that is freed leaves the list in rill_idle_forget().
+ *
+ * Context: process; rill_idle_forget() also in softirq (RCU).
+ */
+#include <linux/workqueue.h>
+
+#include "ring.h"
+
+#define RILL_IDLE_PERIOD	HZ
+
+static LIST_HEAD(rill_idle_list);
+static DEFINE_SPINLOCK(rill_idle_lock);
+static void rill_idle_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(rill_idle_work, rill_idle_work_fn);
+
+/* False: it is busy, look at it again later. */
+static bool rill_idle_try(struct rill_ring *ring, struct sock *peer)
+{
+	struct mutex *readers = &rill_sk(ring->sk)->rx_mutex;
+	struct mutex *writers = &rill_sk(peer)->tx_mutex;
+	bool done = false;
+
+	if (!mutex_trylock(readers))
+		return false;
+	if (mutex_trylock(writers)) {
+		if (ring->head != ring->tail) {
+			done = true;	/* its reader will queue it again */
+		} else if (ring->head == ring->idle_head) {
+			rill_ring_purge(ring);
+			done = true;
+		}
+		mutex_unlock(writers);
+		/* The owner may have closed meanwhile, see rill_ring_kill(). */
+		rill_ring_unlocked(ring, writers);
+	}
+	mutex_unlock(readers);
+	return done;
+}
+
+static void rill_idle_enqueue(struct rill_ring *ring)
+{
+	lockdep_assert_held(&rill_idle_lock);
+	if (ring->idle_queued)
+		return;
+	WRITE_ONCE(ring->idle_queued, true);
+	ring->idle_head = READ_ONCE(ring->tail);
+	list_move_tail(&ring->idle, &rill_idle_list);
+	schedule_delayed_work(&rill_idle_work, RILL_IDLE_PERIOD);
+}
+
+static void rill_idle_work_fn(struct work_struct *work)
+{
+	struct rill_ring *ring;
+	LIST_HEAD(todo);
+
+	spin_lock_bh(&rill_idle_lock);
+	list_splice_init(&rill_idle_list, &todo);
+	while ((ring = list_first_entry_or_null(&todo, struct rill_ring,
+						idle))) {
+		struct sock *sk = ring->sk, *peer;
+		bool done = true;
+
+		list_del_init(&ring->idle);
+		/* Dying: its destructor waits for the lock that is held here. */
+		if (!refcount_inc_not_zero(&sk->sk_refcnt))
+			continue;
+		/* From here on a read may queue it again. */
+		WRITE_ONCE(ring->idle_queued, false);
+		spin_unlock_bh(&rill_idle_lock);
+
+		peer = rill_peer_get(sk);
+		if (peer) {
+			done = rill_idle_try(ring, peer);
+			sock_put(peer);
+		}
+		cond_resched();
+
+		if (!done) {
+			spin_lock_bh(&rill_idle_lock);
+			rill_idle_enqueue(ring);
+			spin_unlock_bh(&rill_idle_lock);
+		}
+		sock_put(sk);
+		spin_lock_bh(&rill_idle_lock);
+	}
+	spin_unlock_bh(&rill_idle_lock);
+}
+
+/**
+ * rill_idle_add() - a read has emptied the ring
+ * @ring: the caller's own ring; rx_mutex is held
+ *
+ * Have its pages given back if it stays empty for a while.
+ */
+void rill_idle_add(struct rill_ring *ring)
+{
+	if (READ_ONCE(ring->idle_queued))
+		return;
+	spin_lock_bh(&rill_idle_lock);
+	rill_idle_enqueue(ring);
+	spin_unlock_bh(&rill_idle_lock);
+}
+
+void rill_idle_exit(void)
+{
+	cancel_delayed_work_sync(&rill_idle_work);
+}
+
+void rill_idle_forget(struct rill_ring *ring)
+{
+	spin_lock_bh(&rill_idle_lock);
+	list_del(&ring->idle);
+	spin_unlock_bh(&rill_idle_lock);
+}

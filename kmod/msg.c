@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages: send and receive of datagram and seqpacket sockets.
+ *
+ * A message is an skb in the receiver's sk_receive_queue.  It is charged to the
+ * sender's sk_wmem_alloc, which bounds what one sender has in flight, and to
+ * the receiver's sk_rmem_alloc, which bounds the queue (flow.c).
+ *
+ * Locking: the queue's own lock.  A message is put in under the receiver's lock
+ * as well, so that none comes in after rill_sock_close() has marked it dead;
+ * receives hold rx_mutex from the look at the first message until it is taken
+ * out, so that one whose copy faults stays where it was.
+ *
+ * Lifetime: the skb holds the sender's socket (sock_wfree()), which answers for
+ * the source address, and the sender's pid.
+ *
+ * Context: process; the skb's destructor may run in softirq.
+ */
+#include <linux/filter.h>
+#include <linux/sched/signal.h>
+#include <linux/skbuff.h>
+#include <linux/uio.h>
+
+#include "rill.h"
+
+/* As unix(7): what SO_SNDBUF has to hold besides the message. */
+#define RILL_MSG_OVERHEAD	32
+/* The least that a message counts in a queue. */
+#define RILL_MSG_MIN_CHARGE	512
+
+/* What the module keeps in an skb; the core keeps sock_skb_cb at the end. */
+struct rill_skb_cb {
+	struct rill_cred	cred;
+	u32			charge;		/* in the queue it stands in */
+};
+
+static struct rill_skb_cb *rill_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct rill_skb_cb) > SOCK_SKB_CB_OFFSET);
+	return (struct rill_skb_cb *)skb->cb;
+}
+
+static void rill_skb_destruct(struct sk_buff *skb)
+{
+	rill_cred_clear(&rill_cb(skb)->cred);
+	sock_wfree(skb);
+}
+
+static struct sk_buff *rill_msg_alloc(struct sock *sk, struct msghdr *msg,
+				      size_t len, struct rill_cred *cred)
+{
+	size_t paged = 0;
+	struct sk_buff *skb;
+	int err;
+
+	if (len > SKB_MAX_ALLOC) {
+		paged = min_t(size_t, len - SKB_MAX_ALLOC,
+			      MAX_SKB_FRAGS * PAGE_SIZE);
+		paged = min_t(size_t, len, PAGE_ALIGN(paged));
+	}
+	skb = sock_alloc_send_pskb(sk, len - paged, paged,
+				   msg->msg_flags & MSG_DONTWAIT, &err,
+				   PAGE_ALLOC_COSTLY_ORDER);
+	if (!skb)
+		return ERR_PTR(err);
+	/* The message takes over the reference on the pid. */
+	rill_cb(skb)->cred = *cred;
+	cred->pid = NULL;
+	skb->destructor = rill_skb_destruct;
+
+	skb_put(skb, len - paged);
+	skb->data_len = paged;
+	skb->len = len;
+	err = skb_copy_datagram_from_iter(skb, 0, &msg->msg_iter, len);
+	if (err) {
+		kfree_skb(skb);
+		return ERR_PTR(err);
+	}
+	return skb;
+}
+
+static bool rill_wants_stamp(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_RCVTSTAMP) || sock_flag(sk, SOCK_TIMESTAMP) ||
+	       sock_flag(sk, SOCK_TIMESTAMPING_RX_SOFTWARE);
+}
+
+/*
+ * Put the message into the receiver's queue.  0; -EAGAIN if there is no room;
+ * or why it can never go there.
+ */
+static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
+{
+	struct rill_sock *ts = rill_sk(to);
+	int err = 0;
+
+	spin_lock(&ts->lock);
+	if (rill_is_dgram(sk))
+		err = rill_dgram_may_send(sk, to);
+	if (err)
+		goto out;
+	err = -EPIPE;
+	if (to->sk_shutdown & RCV_SHUTDOWN ||
+	    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		goto out;
+	err = -EAGAIN;
+	if (!rill_flow_room(to))
+		goto out;
+
+	if (rill_wants_stamp(to))
+		__net_timestamp(skb);
+	rill_cb(skb)->charge = max_t(u32, skb->truesize, RILL_MSG_MIN_CHARGE);
+	rill_flow_charge(to, rill_cb(skb)->charge);
+	sock_skb_set_dropcount(to, skb);
+	skb_queue_tail(&to->sk_receive_queue, skb);
+	err = 0;
+out:
+	spin_unlock(&ts->lock);
+	return err;
+}
+
+/* Queue it, waiting for room as long as the caller likes.  Takes the skb. */
+static int rill_msg_deliver(struct sock *sk, struct sock *to,
+			    struct sk_buff *skb, long timeo)
+{
+	bool waited = false;
+	int err;
+
+	for (;;) {
+		err = rill_msg_queue(sk, to, skb);
+		if (err != -EAGAIN)
+			break;
+		if (!timeo) {
+			if (rill_flow_block(sk, to))
+				break;
+			continue;
+		}
+		waited = true;
+		timeo = rill_flow_wait(sk, to, timeo);
+		if (signal_pending(current)) {
+			err = sock_intr_errno(timeo);
+			break;
+		}
+	}
+	if (!err)
+		to->sk_data_ready(to);
+	else
+		kfree_skb(skb);
+	/* This one had a wake-up that another sender may wait for. */
+	if (waited)
+		rill_flow_wake(to);
+	return err;
+}
+
+/* Whom a datagram goes to: the address it has, or the association. */
+static struct sock *rill_dgram_dest(struct sock *sk, struct msghdr *msg)
+{
+	struct rill_key key;
+	struct sock *peer;
+	int err;
+
+	if (msg->msg_namelen) {
+		err = rill_addr_parse(msg->msg_name, msg->msg_namelen, &key);
+		return err ? ERR_PTR(err) : rill_name_lookup(sk, &key);
+	}
+	peer = rill_peer_get(sk);
+	return peer ?: ERR_PTR(-ENOTCONN);
+}
+
+/* So that whoever gets the datagram can answer. */
+static int rill_dgram_name(struct sock *sk)
+{
+	int err = 0;
+
+	if (likely(rill_sock_name(sk)) || rill_sk(sk)->pair)
+		return 0;
+	lock_sock(sk);
+	if (!rill_sk(sk)->name)
+		err = rill_name_autobind(sk);
+	release_sock(sk);
+	return err;
+}
+
+static int rill_dgram_send(struct sock *sk, struct sock *to,
+			   struct msghdr *msg, size_t len,
+			   struct rill_cred *cred)
+{
+	struct sk_buff *skb;
+	int err;
+
+	err = rill_dgram_name(sk);
+	if (err)
+		return err;
+	skb = rill_msg_alloc(sk, msg, len, cred);
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
+	/* What the receiver's filter drops was sent all the same. */
+	if (sk_filter(to, skb)) {
+		rill_drops_inc(to);
+		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
+		kfree_skb(skb);
+		return len;
+	}
+	err = rill_msg_deliver(sk, to, skb,
+			       sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT));
+	if (err == -ECONNREFUSED)
+		rill_dgram_dissolve(sk, to);
+	else if (!err)
+		rill_flow_unblock(sk);
+	return err ?: len;
+}
+
+static int rill_seqpacket_send(struct sock *sk, struct sock *to,
+			       struct msghdr *msg, size_t len,
+			       struct rill_cred *cred, long timeo)
+{
+	struct sk_buff *skb;
+	int err;
+
+	err = -EPIPE;
+	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		goto out;
+	skb = rill_msg_alloc(sk, msg, len, cred);
+	err = PTR_ERR_OR_ZERO(skb);
+	if (!err)
+		err = rill_msg_deliver(sk, to, skb, timeo);
+out:
+	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+	return err ?: len;
+}
+
+int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	struct sock *sk = sock->sk, *to;
+	struct rill_cred cred = {};
+	long timeo;
+	int err;
+
+	if (msg->msg_flags & ~RILL_SEND_FLAGS)
+		return -EOPNOTSUPP;
+	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	if (rill_is_dgram(sk)) {
+		to = rill_dgram_dest(sk, msg);
+	} else {
+		if (msg->msg_namelen)
+			return rill_sk(sk)->peer ? -EISCONN : -EOPNOTSUPP;
+		to = rill_connection_ready(sk, &timeo);
+		if (!IS_ERR(to))
+			sock_hold(to);
+	}
+	if (IS_ERR(to))
+		return PTR_ERR(to);
+
+	err = -EMSGSIZE;
+	if (len > READ_ONCE(sk->sk_sndbuf) - RILL_MSG_OVERHEAD)
+		goto out;
+	err = msg->msg_controllen ? rill_cred_parse(msg, &cred) : 0;
+	if (err)
+		goto out;
+	if (!cred.pid && rill_wants_cred(sk, to))
+		rill_cred_current(&cred);
+	err = rill_is_dgram(sk) ? rill_dgram_send(sk, to, msg, len, &cred) :
+	      rill_seqpacket_send(sk, to, msg, len, &cred, timeo);
+	rill_cred_clear(&cred);
+out:
+	sock_put(to);
+	return err;
+}
+
+/* Out of the queue; false if the peer's reset has purged it meanwhile. */
+static bool rill_msg_unlink(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	bool queued;
+
+	spin_lock(&queue->lock);
+	queued = skb->next;
+	if (queued)
+		__skb_unlink(skb, queue);
+	spin_unlock(&queue->lock);
+	if (queued)
+		rill_flow_uncharge(sk, rill_cb(skb)->charge);
+	return queued;
+}
+
+/* Drop all that is queued: the owner closes, or the sender resets. */
+void rill_msg_purge(struct sock *sk)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&sk->sk_receive_queue))) {
+		rill_flow_uncharge(sk, rill_cb(skb)->charge);
+		kfree_skb(skb);
+	}
+}
+
+unsigned int rill_msg_next_len(struct sock *sk)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	struct sk_buff *skb;
+	unsigned int len;
+
+	spin_lock(&queue->lock);
+	skb = skb_peek(queue);
+	len = skb ? skb->len : 0;
+	spin_unlock(&queue->lock);
+	return len;
+}
+
+/*
+ * The first message, or with SO_PEEK_OFF the one that the offset falls into;
+ * offset becomes that within the message.  With a reference.
+ */
+static struct sk_buff *rill_msg_first(struct sock *sk, int *offset)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	struct sk_buff *skb, *found = NULL;
+
+	spin_lock(&queue->lock);
+	skb_queue_walk(queue, skb) {
+		if (*offset && *offset >= skb->len) {
+			*offset -= skb->len;
+			continue;
+		}
+		found = skb_get(skb);
+		break;
+	}
+	spin_unlock(&queue->lock);
+	return found;
+}
+
+/* Copy one message out.  Its length as the caller is to see it, or an errno. */
+static int rill_msg_copy(struct sock *sk, struct msghdr *msg, size_t size,
+			 int flags, struct sk_buff *skb, int offset)
+{
+	unsigned int len = skb->len - offset;
+	unsigned int copy = min_t(size_t, len, size);
+
+	if (skb_copy_datagram_msg(skb, offset, msg, copy))
+		return -EFAULT;
+	if (copy < len)
+		msg->msg_flags |= MSG_TRUNC;
+	rill_name_copy(msg, skb->sk);
+	sock_recv_cmsgs(msg, sk, skb);
+	rill_cred_report(sk, msg, &rill_cb(skb)->cred);
+	if (flags & MSG_PEEK)
+		sk_peek_offset_fwd(sk, copy);
+	else
+		sk_peek_offset_bwd(sk, skb->len);
+	return flags & MSG_TRUNC ? len : copy;
+}
+
+static bool rill_msg_ready(struct sock *sk, int offset)
+{
+	struct sk_buff *skb;
+
+	if (READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+		return true;
+	if (!offset)
+		return !skb_queue_empty_lockless(&sk->sk_receive_queue);
+	skb = rill_msg_first(sk, &offset);
+	if (skb)
+		consume_skb(skb);
+	return skb;
+}
+
+static long rill_msg_wait(struct sock *sk, int offset, long timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	rill_wait_add(sk, &wait);
+	while (!rill_msg_ready(sk, offset) && timeo && !signal_pending(current))
+		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+	rill_wait_remove(sk, &wait);
+	return timeo;
+}
+
+/* The message to receive, with rx_mutex held; NULL at the end; or an errno. */
+static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
+				    int *offset)
+{
+	struct rill_sock *rs = rill_sk(sk);
+	struct sk_buff *skb;
+	int shutdown, start, err;
+
+	for (;;) {
+		if (mutex_lock_interruptible(&rs->rx_mutex))
+			return ERR_PTR(sock_intr_errno(timeo));
+		/* First: what was sent before a shutdown is seen after it. */
+		shutdown = rill_shutdown_get(sk);
+		start = max(sk_peek_offset(sk, flags), 0);
+		*offset = start;
+		skb = rill_msg_first(sk, offset);
+		if (skb)
+			return skb;
+		mutex_unlock(&rs->rx_mutex);
+
+		err = sock_error(sk);
+		if (err)
+			return ERR_PTR(err);
+		if (shutdown & RCV_SHUTDOWN)
+			return NULL;
+		if (!timeo)
+			return ERR_PTR(-EAGAIN);
+		timeo = rill_msg_wait(sk, start, timeo);
+		if (signal_pending(current) && !rill_msg_ready(sk, start))
+			return ERR_PTR(sock_intr_errno(timeo));
+	}
+}
+
+int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
+		     int flags)
+{
+	struct sock *sk = sock->sk, *peer;
+	struct sk_buff *skb;
+	int offset, ret;
+	bool taken;
+	long timeo;
+
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;	/* always empty */
+	if (flags & ~RILL_RECV_FLAGS)
+		return -EOPNOTSUPP;
+	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	if (!rill_is_dgram(sk)) {
+		peer = rill_connection_ready(sk, &timeo);
+		if (IS_ERR(peer))
+			return PTR_ERR(peer);
+	}
+	skb = rill_msg_get(sk, flags, timeo, &offset);
+	if (IS_ERR_OR_NULL(skb))
+		return PTR_ERR_OR_ZERO(skb);
+
+	ret = rill_msg_copy(sk, msg, size, flags, skb, offset);
+	taken = ret >= 0 && !(flags & MSG_PEEK) && rill_msg_unlink(sk, skb);
+	mutex_unlock(&rill_sk(sk)->rx_mutex);
+	if (taken) {
+		rill_flow_wake(sk);
+		consume_skb(skb);	/* the queue's reference */
+	}
+	consume_skb(skb);
+	return ret;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What can be seen of a namespace's sockets: /proc/net/rill, /proc/net/rill_stat
+ * and the lines of /proc/PID/fdinfo.
+ *
+ * Locking and lifetime: the walk takes a reference on a socket under its bucket's
+ * lock and shows it with no lock; of its peer it takes one with rill_peer_get().
+ *
+ * Context: process.
+ */
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+
+#include "rill.h"
+
+static const char *rill_type_name(const struct sock *sk)
+{
+	switch (sk->sk_type) {
+	case SOCK_STREAM:
+		return "stream";
+	case SOCK_SEQPACKET:
+		return "seqpacket";
+	}
+	return "dgram";
+}
+
+static const char *rill_state_name(const struct sock *sk)
+{
+	switch (READ_ONCE(sk->sk_state)) {
+	case TCP_LISTEN:
+		return "LISTEN";
+	case TCP_SYN_SENT:
+		return "CONNECTING";
+	case TCP_ESTABLISHED:
+		return "CONNECTED";
+	}
+	return "CLOSE";
+}
+
+/* What both views tell. */
+struct rill_view {
+	unsigned long	peer_ino;
+	long		recv_q;
+	long		send_q;
+	const char	*name;
+};
+
+static void rill_view_get(struct rill_view *view, struct sock *sk)
+{
+	struct rill_name *name = rill_sock_name(sk);
+	struct sock *peer = rill_peer_get(sk);
+
+	view->peer_ino = 0;
+	if (peer) {
+		view->peer_ino = sock_i_ino(peer);
+		sock_put(peer);
+	}
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN) {
+		view->recv_q = READ_ONCE(sk->sk_ack_backlog);
+		view->send_q = (long)READ_ONCE(sk->sk_max_ack_backlog) + 1;
+	} else {
+		view->recv_q = rill_recv_queue(sk);
+		view->send_q = rill_send_queue(sk);
+	}
+	view->name = name ? name->name : "-";
+}
+
+void rill_show_fdinfo(struct seq_file *m, struct socket *sock)
+{
+	struct rill_view view;
+
+	rill_view_get(&view, sock->sk);
+	seq_printf(m, "rill-type:\t%s\n", rill_type_name(sock->sk));
+	seq_printf(m, "rill-state:\t%s\n", rill_state_name(sock->sk));
+	seq_printf(m, "rill-name:\t%s\n", view.name);
+	seq_printf(m, "rill-peer-ino:\t%lu\n", view.peer_ino);
+	seq_printf(m, "rill-recv-q:\t%ld\n", view.recv_q);
+	seq_printf(m, "rill-send-q:\t%ld\n", view.send_q);
+}
+
+/* ---- /proc/net/rill ---- */
+
+/*
+ * A position is a bucket and a place in it, plus one for the headline.  So a
+ * read that goes on where the last one stopped has one bucket to walk.
+ */
+#define RILL_POS_SHIFT	32
+
+static struct sock *rill_seq_find(struct seq_file *seq, loff_t *pos)
+{
+	struct rill_net *rn = rill_net(seq_file_net(seq));
+	unsigned long b = (*pos - 1) >> RILL_POS_SHIFT;
+	u32 skip = *pos - 1;
+
+	for (; b < RILL_SOCK_BUCKETS; b++, skip = 0) {
+		struct rill_bucket *bucket = &rn->buckets[b];
+		struct rill_sock *rs;
+		u32 n = 0;
+
+		spin_lock(&bucket->lock);
+		hlist_for_each_entry(rs, &bucket->head, node) {
+			if (n++ < skip)
+				continue;
+			*pos = ((loff_t)b << RILL_POS_SHIFT) + n;
+			sock_hold(&rs->sk);
+			spin_unlock(&bucket->lock);
+			return &rs->sk;
+		}
+		spin_unlock(&bucket->lock);
+	}
+	return NULL;
+}
+
+static void rill_seq_stop(struct seq_file *seq, void *v)
+{
+	struct sock *sk = v;
+
+	if (v && v != SEQ_START_TOKEN)
+		sock_put(sk);
+}
+
+static void *rill_seq_start(struct seq_file *seq, loff_t *pos)
+{
+	return *pos ? rill_seq_find(seq, pos) : SEQ_START_TOKEN;
+}
+
+static void *rill_seq_next(struct seq_file *seq, void *v, loff_t *pos)
+{
+	rill_seq_stop(seq, v);
+	++*pos;
+	return rill_seq_find(seq, pos);
+}
+
+static int rill_seq_show(struct seq_file *seq, void *v)
+{
+	struct rill_view view;
+	struct sock *sk = v;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(seq, "Type State Inode Peer Recv-Q Send-Q Uid Name\n");
+		return 0;
+	}
+	/* A new end whose connector stands in line is nobody's socket yet. */
+	if (!rill_sk(sk)->accepted && !rill_sk(sk)->peer)
+		return SEQ_SKIP;
+	rill_view_get(&view, sk);
+	/* The name comes last: it may have spaces, but nothing that ends a line. */
+	seq_printf(seq, "%s %s %lu %lu %ld %ld %u %s\n",
+		   rill_type_name(sk), rill_state_name(sk),
+		   (unsigned long)sock_i_ino(sk), view.peer_ino, view.recv_q,
+		   view.send_q,
+		   from_kuid_munged(seq_user_ns(seq), rill_sock_uid(sk)),
+		   view.name);
+	return 0;
+}
+
+static const struct seq_operations rill_seq_ops = {
+	.start	= rill_seq_start,
+	.next	= rill_seq_next,
+	.stop	= rill_seq_stop,
+	.show	= rill_seq_show,
+};
+
+/* ---- /proc/net/rill_stat ---- */
+
+static const char * const rill_stat_names[RILL_STAT_MAX] = {
+	[RILL_STAT_CONNECT_OK]		= "connect_ok",
+	[RILL_STAT_CONNECT_WAITED]	= "connect_waited",
+	[RILL_STAT_CONNECT_OVERFLOW]	= "connect_overflow",
+	[RILL_STAT_CONNECT_NOLISTENER]	= "connect_nolistener",
+	[RILL_STAT_CONNECT_DENIED]	= "connect_denied",
+	[RILL_STAT_CONNECT_LEFT]	= "connect_left",
+	[RILL_STAT_ACCEPT_OK]		= "accept_ok",
+	[RILL_STAT_BIND_OK]		= "bind_ok",
+	[RILL_STAT_BIND_INUSE]		= "bind_inuse",
+	[RILL_STAT_BIND_DENIED]		= "bind_denied",
+	[RILL_STAT_DGRAM_FILTERED]	= "dgram_filtered",
+};
+
+static int rill_stat_show(struct seq_file *seq, void *v)
+{
+	struct rill_net *rn = rill_net(seq_file_single_net(seq));
+	int i;
+
+	for (i = 0; i < RILL_STAT_MAX; i++)
+		seq_printf(seq, "%s %llu\n", rill_stat_names[i],
+			   rill_stat_sum(rn, i));
+	seq_printf(seq, "sockets %d\n", atomic_read(&rn->sockets));
+	seq_printf(seq, "names %d\n", atomic_read(&rn->names.nelems));
+	seq_printf(seq, "waiting %d\n", atomic_read(&rn->waiting));
+	return 0;
+}
+
+int rill_proc_init(struct net *net)
+{
+	if (!proc_create_net("rill", 0444, net->proc_net, &rill_seq_ops,
+			     sizeof(struct seq_net_private)))
+		return -ENOMEM;
+	if (!proc_create_net_single("rill_stat", 0444, net->proc_net,
+				    rill_stat_show, NULL)) {
+		remove_proc_entry("rill", net->proc_net);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void rill_proc_exit(struct net *net)
+{
+	remove_proc_entry("rill_stat", net->proc_net);
+	remove_proc_entry("rill", net->proc_net);
+}

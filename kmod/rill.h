@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the module share.  The way of a byte through them: socket,
+ * name, listen and connect, stream, ring, wait; and of a message: socket, name,
+ * dgram, msg, flow, wait.
+ */
+#ifndef _RILL_H
+#define _RILL_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rhashtable.h>
+#include <linux/seqlock.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/sock.h>
+#include <linux/rill.h>
+
+#include "compat.h"
+
+struct rill_ring;
+
+extern unsigned int rill_family;
+extern struct proto rill_proto;
+
+/* ---- net: the state of a network namespace ---- */
+
+enum rill_stat {
+	RILL_STAT_CONNECT_OK,
+	RILL_STAT_CONNECT_WAITED,
+	RILL_STAT_CONNECT_OVERFLOW,
+	RILL_STAT_CONNECT_NOLISTENER,
+	RILL_STAT_CONNECT_DENIED,
+	RILL_STAT_CONNECT_LEFT,
+	RILL_STAT_ACCEPT_OK,
+	RILL_STAT_BIND_OK,
+	RILL_STAT_BIND_INUSE,
+	RILL_STAT_BIND_DENIED,
+	RILL_STAT_DGRAM_FILTERED,
+	RILL_STAT_MAX
+};
+
+struct rill_stats {
+	u64			count[RILL_STAT_MAX];
+};
+
+#define RILL_SOCK_BUCKETS	64
+
+/* Sockets of a namespace, for /proc/net/rill. */
+struct rill_bucket {
+	spinlock_t		lock;	/* of head, and of its sockets' node */
+	struct hlist_head	head;
+};
+
+struct rill_net {
+	struct rhashtable	names;
+	atomic64_t		auto_next;	/* number of the next auto/ name */
+	int			max_waiting;
+	atomic_t		sockets;
+	atomic_t		waiting;
+	struct rill_stats __percpu *stats;
+	struct ctl_table_header	*sysctl;
+	struct rill_bucket	buckets[RILL_SOCK_BUCKETS];
+};
+
+extern unsigned int rill_net_id;
+
+static inline struct rill_net *rill_net(const struct net *net)
+{
+	return net_generic(net, rill_net_id);
+}
+
+static inline void rill_stat_inc(const struct net *net, enum rill_stat which)
+{
+	this_cpu_inc(rill_net(net)->stats->count[which]);
+}
+
+u64 rill_stat_sum(const struct rill_net *rn, enum rill_stat which);
+int rill_net_init(void);
+void rill_net_exit(void);
+
+/* ---- name: names and their table ---- */
+
+/* A name as a caller gave it; not NUL-ended. */
+struct rill_key {
+	const char		*name;
+	unsigned int		len;
+};
+
+struct rill_perm {
+	kuid_t			uid;
+	kgid_t			gid;
+	umode_t			mode;
+};
+
+/*
+ * A bound name.
+ *
+ * Lifetime / locking requirements:
+ *  - In the namespace's table from bind() until the holder's release(); the
+ *    table has no reference of its own, the holder's counts for it.
+ *  - References: the holder, and every connection made through it (they answer
+ *    getsockname() and getpeername() with it).  Freed after a grace period, so
+ *    that a lookup may look at it under RCU.
+ *  - holder: never changes.  A socket that binds is freed after a grace period
+ *    (SOCK_RCU_FREE), so a lookup may try to take a reference under RCU.
+ *  - perm: written and read under perm_lock.
+ *  - len, name: never change.
+ */
+struct rill_name {
+	struct rhash_head	node;
+	refcount_t		ref;
+	struct sock		*holder;
+	seqlock_t		perm_lock;
+	struct rill_perm	perm;
+	struct rcu_head		rcu;
+	unsigned int		len;
+	char			name[];
+};
+
+extern const struct rhashtable_params rill_name_params;
+
+int rill_addr_parse(const void *uaddr, int len, struct rill_key *key);
+int rill_addr_fill(struct sockaddr_rill *to, const struct rill_name *name);
+int rill_name_bind(struct sock *sk, const struct rill_key *key);
+int rill_name_autobind(struct sock *sk);
+void rill_name_unbind(struct sock *sk);
+struct sock *rill_name_lookup(const struct sock *sk, const struct rill_key *key);
+void rill_name_put(struct rill_name *name);
+
+/* ---- cred: who sent it, who is the peer ---- */
+
+/* Credentials that travel beside data.  pid is NULL: not recorded. */
+struct rill_cred {
+	struct pid		*pid;
+	kuid_t			uid;
+	kgid_t			gid;
+};
+
+static inline bool rill_cred_eq(const struct rill_cred *a,
+				const struct rill_cred *b)
+{
+	return a->pid == b->pid &&
+	       (!a->pid || (uid_eq(a->uid, b->uid) && gid_eq(a->gid, b->gid)));
+}
+
+int rill_cred_parse(struct msghdr *msg, struct rill_cred *cred);
+void rill_cred_current(struct rill_cred *cred);
+void rill_cred_set(struct rill_cred *to, const struct rill_cred *from);
+void rill_cred_clear(struct rill_cred *cred);
+void rill_cred_report(struct sock *sk, struct msghdr *msg,
+		      const struct rill_cred *cred);
+void rill_peercred_current(struct sock *sk);
+void rill_peercred_copy(struct sock *to, struct sock *from);
+void rill_peercred_clear(struct sock *sk);
+
+/* ---- socket ---- */
+
+/*
+ * A socket.
+ *
+ * Lifetime / locking requirements:
+ *  - The file holds one reference until release(); a connection that was not
+ *    accepted yet is held by its listener's queue, a new end whose connector
+ *    stands in line by the connector (child).
+ *  - lock_sock() makes bind(), listen(), connect() and options of one socket
+ *    exclude each other.  It is never held while waiting for another party and
+ *    never taken by the data path.
+ *  - lock guards sk_state, sk_shutdown, dead, queue, line, waiting, link,
+ *    listener, child and, for datagrams, peer.  Order: lock_sock(), then the
+ *    listener's lock, then the connector's (rill_lock_cmp() tells lockdep).
+ *    Under it only queue locks, peer_wait.lock and bucket locks are not taken:
+ *    a bucket lock comes before it.
+ *  - name: NULL, then published once (release/acquire) and kept until the
+ *    socket is freed, so that whoever holds a reference may read it.
+ *  - peer of a stream or seqpacket: NULL, then published once under lock
+ *    (release/acquire), with a reference that release() gives back.  The data
+ *    path reads it with no lock: it runs only while the file is open.  Others
+ *    take rill_peer_get().  A datagram's peer changes under lock.
+ *  - ring of a stream: allocated before the socket can become connected, freed
+ *    in the destructor.  rx_mutex excludes its readers (this end's), the
+ *    peer's tx_mutex its writers.  Both are taken interruptibly by the data
+ *    path and never held while waiting for data or space; nobody but the data
+ *    path takes the other end's, except by trylock.
+ *  - peer_wait: senders whose messages did not fit into this socket's queue;
+ *    see flow.c for blocked_on and relay.
+ */
+struct rill_sock {
+	struct sock		sk;	/* first */
+	spinlock_t		lock;		/* see above */
+	u8			connecting:1;	/* lock_sock: result not told yet */
+	u8			pair:1;		/* an end of a socketpair() */
+	bool			accepted;	/* a file has it, or had */
+	bool			dead;
+	bool			passcred;
+	struct rill_name	*name;
+	struct sock		*peer;
+	struct rill_ring	*ring;
+	struct mutex		rx_mutex;	/* readers of this end */
+	struct mutex		tx_mutex;	/* writers into the peer's ring */
+
+	/* In a listener's queue (a new end) or line (a connector). */
+	struct list_head	link;
+	struct sock		*listener;	/* in line: whose, with a reference */
+	struct sock		*child;		/* in line: the new end, ready */
+
+	/* A listener's. */
+	struct list_head	queue;
+	struct list_head	line;
+	unsigned int		waiting;
+
+	/* Messages: flow control. */
+	wait_queue_head_t	peer_wait;
+	wait_queue_entry_t	relay;
+	struct sock		*blocked_on;
+
+	/* What bind() is to use, lock_sock; mode is -1 where it is not set. */
+	int			bind_mode;
+	kuid_t			bind_uid;
+	kgid_t			bind_gid;
+
+	struct hlist_node	node;		/* bucket lock */
+};
+
+static inline struct rill_sock *rill_sk(const struct sock *sk)
+{
+	return (struct rill_sock *)sk;
+}
+
+static inline struct rill_name *rill_sock_name(const struct sock *sk)
+{
+	/* Pairs with the release in rill_name_insert(). */
+	return smp_load_acquire(&rill_sk(sk)->name);
+}
+
+static inline bool rill_passcred(const struct sock *sk)
+{
+	return rill_passcred_get(sk, &rill_sk(sk)->passcred);
+}
+
+static inline bool rill_is_dgram(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_DGRAM;
+}
+
+static inline bool rill_is_stream(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_STREAM;
+}
+
+static inline void rill_shutdown_add(struct sock *sk, int how)
+{
+	lockdep_assert_held(&rill_sk(sk)->lock);
+	/* The state that how ends was stored before: readers look at how first. */
+	smp_store_release(&sk->sk_shutdown, sk->sk_shutdown | how);
+}
+
+/* Pairs with rill_shutdown_add(): look at this first, then for data. */
+static inline int rill_shutdown_get(const struct sock *sk)
+{
+	/* Acquire: what is looked at next is looked at after this. */
+	return smp_load_acquire(&sk->sk_shutdown);
+}
+
+/*
+ * Should data that sk sends to peer carry credentials?  Yes if either side
+ * asked, or nobody can have asked yet because the peer was not accepted.
+ */
+static inline bool rill_wants_cred(const struct sock *sk, const struct sock *peer)
+{
+	return !READ_ONCE(rill_sk(peer)->accepted) || rill_passcred(sk) ||
+	       rill_passcred(peer);
+}
+
+#define RILL_SEND_FLAGS	(MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_WAITALL | \
+			 MSG_CONFIRM | MSG_NOSIGNAL | MSG_MORE | MSG_BATCH |	\
+			 MSG_ZEROCOPY | MSG_SPLICE_PAGES | MSG_CMSG_COMPAT |	\
+			 MSG_SENDPAGE_NOTLAST | MSG_NO_SHARED_FRAGS)
+#define RILL_RECV_FLAGS	(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_TRUNC |	\
+			 MSG_NOSIGNAL | MSG_CMSG_CLOEXEC | MSG_CMSG_COMPAT)
+
+struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
+			     int kern);
+void rill_sock_close(struct sock *sk);
+struct sock *rill_peer_get(struct sock *sk);
+void rill_name_copy(struct msghdr *msg, const struct sock *from);
+int rill_socket_register(void);
+void rill_socket_unregister(void);
+
+/* ---- listen: the accept queue and the waiting line ---- */
+
+int rill_listen(struct socket *sock, int backlog);
+RILL_DECLARE_ACCEPT(rill_accept);
+int rill_queue_join(struct sock *listener, struct sock *sk, struct sock *child);
+bool rill_line_leave(struct sock *sk);
+void rill_listener_close(struct sock *sk);
+
+static inline bool rill_queue_full(const struct sock *listener)
+{
+	return READ_ONCE(listener->sk_ack_backlog) >
+	       READ_ONCE(listener->sk_max_ack_backlog);
+}
+
+/* ---- connect: connections of stream and seqpacket ---- */
+
+int rill_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int len,
+		 int flags);
+int rill_socketpair(struct socket *a, struct socket *b);
+void rill_connection_link(struct sock *sk, struct sock *peer);
+void rill_connection_close(struct sock *sk);
+struct sock *rill_connection_ready(struct sock *sk, long *timeo);
+int rill_shutdown(struct socket *sock, int how);
+void rill_linger(struct sock *sk);
+
+/* ---- stream ---- */
+
+int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
+int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			int flags);
+
+/* ---- msg, dgram, flow: datagrams and seqpacket ---- */
+
+int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
+int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+		     int flags);
+void rill_msg_purge(struct sock *sk);
+unsigned int rill_msg_next_len(struct sock *sk);
+
+int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
+		       int len, int flags);
+int rill_dgram_may_send(const struct sock *sk, const struct sock *other);
+void rill_dgram_dissolve(struct sock *sk, struct sock *peer);
+void rill_dgram_close(struct sock *sk);
+
+bool rill_flow_room(const struct sock *sk);
+void rill_flow_charge(struct sock *sk, unsigned int bytes);
+void rill_flow_uncharge(struct sock *sk, unsigned int bytes);
+void rill_flow_wake(struct sock *sk);
+long rill_flow_wait(struct sock *sk, struct sock *to, long timeo);
+bool rill_flow_block(struct sock *sk, struct sock *to);
+void rill_flow_unblock(struct sock *sk);
+bool rill_flow_writable(struct sock *sk);
+void rill_flow_init(struct sock *sk);
+
+/* ---- wait: poll, wake-ups ---- */
+
+__poll_t rill_poll(struct file *file, struct socket *sock,
+		   struct poll_table_struct *wait);
+void rill_write_space(struct sock *sk);
+void rill_wait_add(struct sock *sk, struct wait_queue_entry *wait);
+void rill_wait_remove(struct sock *sk, struct wait_queue_entry *wait);
+void rill_wake_hangup(struct sock *sk, bool both);
+
+/* ---- sockopt ---- */
+
+int rill_setsockopt(struct socket *sock, int level, int optname,
+		    sockptr_t optval, unsigned int optlen);
+int rill_getsockopt(struct socket *sock, int level, int optname,
+		    char __user *optval, int __user *optlen);
+
+/* ---- ioctl ---- */
+
+long rill_recv_queue(struct sock *sk);
+long rill_send_queue(struct sock *sk);
+int rill_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
+#ifdef CONFIG_COMPAT
+int rill_compat_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
+#endif
+
+/* ---- proc ---- */
+
+void rill_show_fdinfo(struct seq_file *m, struct socket *sock);
+int rill_proc_init(struct net *net);
+void rill_proc_exit(struct net *net);
+
+#endif /* _RILL_H */

@@ -1,0 +1,602 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ring: the bytes of a stream on their way to one end.
+ *
+ * It owns the pages between a writer's buffer and a reader's.  Bytes are
+ * counted by head (written) and tail (read), which only ever grow.  Where they
+ * lie is said by slots {page, offset, length}, which stand in segments: a
+ * segment is a power-of-two array used in a circle.  One that has become too
+ * small is not resized.  The writer puts a link to a larger one into its last
+ * slot, and the reader who comes to the link frees the smaller one.  So growing
+ * needs only the writer, and changing SO_RCVBUF or SO_SNDBUF needs nobody.
+ *
+ * Locking: writers hold the tx_mutex of the peer, readers the rx_mutex of the
+ * owner.  No lock is shared by the two.  They meet in
+ *  - head: the writer stores it (release) after the bytes, the slot and any
+ *    link or mark before it; a reader that sees it (acquire) sees them all, and
+ *    never looks behind it.
+ *  - r_pos: the reader stores it (release) when it is done with a slot; a
+ *    writer that sees it (acquire) may use the slot again.
+ *  - sp_head and sp_tail, the same for spare pages: the reader puts, the writer
+ *    takes.
+ *  - the last slot, which both may touch: the writer may append to its page,
+ *    the reader reads what was published.  The reader never gives it back
+ *    before it has seen bytes of a later slot, so nobody has to claim it.
+ *
+ * A page that did not come from here is never written and never reused; the
+ * last page is appended to only if the ring allocated it (RILL_SLOT_OWN).  A
+ * page goes to the spares only if nobody else has a reference to it.
+ *
+ * Lifetime: allocated before a connection is made, freed in the destructor of
+ * the owner.  When the owner closes, its pages go at once, see rill_ring_kill();
+ * when the ring was drained and stayed quiet for a second, the last page, the
+ * spares and the larger segment go, see idle.c.  So a quiet
+ * connection holds no page, and one in use takes none from the allocator for
+ * each message.
+ *
+ * Context: process, may sleep; rill_ring_free() also runs in softirq (RCU).
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "ring.h"
+
+/* So many small pieces, each marked or by reference, are as good as full. */
+#define RILL_BYTES_PER_SLOT	512
+#define RILL_MIN_SLOTS		16
+
+/* No OOM kill for a message: at the cgroup's limit, a short count or ENOMEM. */
+#define RILL_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+struct rill_ring *rill_ring_alloc(struct sock *sk)
+{
+	struct rill_ring *ring;
+
+	ring = kzalloc(struct_size(ring, first.slot, RILL_INLINE_SLOTS),
+		       GFP_KERNEL_ACCOUNT);
+	if (!ring)
+		return NULL;
+	ring->first.mask = RILL_INLINE_SLOTS - 1;
+	ring->w_seg = &ring->first;
+	ring->r_seg = &ring->first;
+	ring->sk = sk;
+	INIT_LIST_HEAD(&ring->idle);
+	return ring;
+}
+
+void rill_ring_limit(const struct rill_ring *ring, const struct sock *writer,
+		     struct rill_limit *limit)
+{
+	unsigned long bytes = min(READ_ONCE(ring->sk->sk_rcvbuf),
+				  READ_ONCE(writer->sk_sndbuf));
+
+	limit->bytes = max(bytes, PAGE_SIZE);
+	limit->slots = max_t(u32, limit->bytes / RILL_BYTES_PER_SLOT,
+			     RILL_MIN_SLOTS);
+}
+
+/* The rule for poll, for the wake-up and for who waits: a quarter is free. */
+bool rill_ring_writable(const struct rill_ring *ring,
+			const struct rill_limit *limit)
+{
+	/* Acquire: before w_pos, so that the difference is never negative. */
+	u32 slots = smp_load_acquire(&ring->r_pos);
+
+	slots = READ_ONCE(ring->w_pos) - slots;
+	return rill_ring_used(ring) <= limit->bytes - limit->bytes / 4 &&
+	       slots <= limit->slots - limit->slots / 4;
+}
+
+/* ---- pages ---- */
+
+static struct page *rill_page_get(struct rill_ring *ring)
+{
+	u32 tail = ring->sp_tail;
+	struct page *page = ring->w_page;
+
+	if (page) {
+		ring->w_page = NULL;
+		return page;
+	}
+	/* Acquire: the reader is done with the page before it puts it here. */
+	if (smp_load_acquire(&ring->sp_head) != tail) {
+		page = ring->spare[tail % RILL_SPARES];
+		/* Release: the entry was read before the reader fills it anew. */
+		smp_store_release(&ring->sp_tail, tail + 1);
+		return page;
+	}
+	page = alloc_page(RILL_GFP);
+	if (page)
+		atomic_add(PAGE_SIZE, &ring->sk->sk_rmem_alloc);
+	return page;
+}
+
+static void rill_page_free(struct rill_ring *ring, struct page *page)
+{
+	atomic_sub(PAGE_SIZE, &ring->sk->sk_rmem_alloc);
+	put_page(page);
+}
+
+/* The reader gives back a slot's reference to its page. */
+static void rill_page_put(struct rill_ring *ring, struct rill_slot *slot)
+{
+	struct page *page = slot->page;
+	u32 head = ring->sp_head;
+
+	if (!(slot->flags & RILL_SLOT_OWN) || page_count(page) != 1) {
+		put_page(page);
+		return;
+	}
+	/* Acquire: the writer has read the entry that it took. */
+	if (head - smp_load_acquire(&ring->sp_tail) < RILL_SPARES) {
+		ring->spare[head % RILL_SPARES] = page;
+		/* Release: the entry, and the end of the use of the page. */
+		smp_store_release(&ring->sp_head, head + 1);
+		return;
+	}
+	rill_page_free(ring, page);
+}
+
+/* ---- the writer's side ---- */
+
+/*
+ * Make room for n more slots in the segment, which ends with a free slot for
+ * the link.  0, -EAGAIN if the ring has as many slots as it may, -ENOMEM.
+ */
+static int rill_slots_reserve(struct rill_ring *ring, u32 n,
+			      const struct rill_limit *limit)
+{
+	/* Acquire: the reader is done with the slots that it gave back. */
+	u32 used = ring->w_pos - smp_load_acquire(&ring->r_pos);
+	u32 here = min(used, ring->w_pos - ring->w_base);
+	struct rill_seg *seg = ring->w_seg;
+	struct rill_slot *link;
+	u32 size;
+
+	if (used + n > limit->slots)
+		return -EAGAIN;
+	if (here + n <= seg->mask)
+		return 0;
+
+	size = roundup_pow_of_two(max(2 * (seg->mask + 1), n + 2));
+	seg = kvmalloc(struct_size(seg, slot, size), RILL_GFP);
+	if (!seg)
+		return -ENOMEM;
+	seg->mask = size - 1;
+
+	link = &ring->w_seg->slot[ring->w_pos & ring->w_seg->mask];
+	link->next = seg;
+	link->flags = RILL_SLOT_LINK;
+	link->len = 0;
+	/* Nobody looks at the link before head moves past it. */
+	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
+	ring->w_base = ring->w_pos;
+	ring->w_seg = seg;
+	/* What grows is the slot at w_pos - 1, which is the link now. */
+	ring->w_open = false;
+	return 0;
+}
+
+static struct rill_slot *rill_slot_at(struct rill_ring *ring, u32 pos)
+{
+	return &ring->w_seg->slot[pos & ring->w_seg->mask];
+}
+
+/* The last slot, if its page has room for more bytes. */
+static struct rill_slot *rill_slot_open(struct rill_ring *ring)
+{
+	struct rill_slot *slot;
+
+	if (!ring->w_open)
+		return NULL;
+	slot = rill_slot_at(ring, ring->w_pos - 1);
+	return slot->off + slot->len < PAGE_SIZE ? slot : NULL;
+}
+
+/* Copy up to n bytes behind those of the last slot. */
+static size_t rill_write_append(struct rill_ring *ring, struct rill_slot *slot,
+				struct iov_iter *from, size_t n)
+{
+	unsigned int off = slot->off + slot->len;
+
+	n = min_t(size_t, n, PAGE_SIZE - off);
+	n = copy_from_iter(page_address(slot->page) + off, n, from);
+	WRITE_ONCE(slot->len, slot->len + n);
+	return n;
+}
+
+/*
+ * Copy up to n bytes into a new slot: of a new page, or, behind a mark, of the
+ * page that the slot before the mark has begun.  Room for the slot is reserved.
+ */
+static ssize_t rill_write_slot(struct rill_ring *ring, struct page *page,
+			       unsigned int off, struct iov_iter *from, size_t n)
+{
+	struct rill_slot *slot = rill_slot_at(ring, ring->w_pos);
+	bool shared = page;
+	ssize_t copied;
+
+	if (!page) {
+		page = rill_page_get(ring);
+		if (!page)
+			return -ENOMEM;
+	}
+	n = min_t(size_t, n, PAGE_SIZE - off);
+	copied = copy_from_iter(page_address(page) + off, n, from);
+	if (!copied) {
+		if (!shared)
+			ring->w_page = page;
+		return -EFAULT;
+	}
+	/*
+	 * The slot that has the page already cannot be given back meanwhile:
+	 * the reader has seen nothing behind it yet.
+	 */
+	if (shared)
+		get_page(page);
+	slot->page = page;
+	slot->off = off;
+	slot->flags = RILL_SLOT_OWN;
+	WRITE_ONCE(slot->len, copied);
+	ring->w_open = true;
+	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
+	return copied;
+}
+
+/*
+ * The bytes that follow have other credentials than those before: put a mark
+ * between, together with the first of the bytes, or neither.
+ */
+static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
+			       size_t n, const struct rill_limit *limit,
+			       const struct rill_cred *cred)
+{
+	struct rill_slot *open, *slot;
+	struct page *page = NULL;
+	struct rill_mark *mark;
+	unsigned int off = 0;
+	ssize_t copied;
+	int err;
+
+	err = rill_slots_reserve(ring, 2, limit);
+	if (err)
+		return err;
+	mark = kzalloc(sizeof(*mark), RILL_GFP);
+	if (!mark)
+		return -ENOMEM;
+	rill_cred_set(&mark->cred, cred);
+
+	open = rill_slot_open(ring);
+	if (open) {
+		page = open->page;
+		off = open->off + open->len;
+	}
+	slot = rill_slot_at(ring, ring->w_pos);
+	slot->mark = mark;
+	slot->flags = RILL_SLOT_MARK;
+	slot->len = 0;
+	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
+
+	copied = rill_write_slot(ring, page, off, from, n);
+	if (copied < 0) {
+		WRITE_ONCE(ring->w_pos, ring->w_pos - 1);
+		rill_cred_clear(&mark->cred);
+		kfree(mark);
+		return copied;
+	}
+	rill_cred_set(&ring->w_cred, cred);
+	return copied;
+}
+
+/**
+ * rill_ring_write() - append bytes
+ * @ring: the receiving end's ring
+ * @from: what to append
+ * @limit: from rill_ring_limit()
+ * @cred: who writes it; a pid of NULL if that is not recorded
+ *
+ * Appends what fits and publishes it page by page, so that a reader on another
+ * CPU can begin.
+ *
+ * Return: the bytes appended, or -EAGAIN if the ring is full, -ENOMEM, -EFAULT.
+ */
+ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
+			const struct rill_limit *limit,
+			const struct rill_cred *cred)
+{
+	/* Acquire: the reader has copied what it counts as read. */
+	unsigned long used = ring->head - smp_load_acquire(&ring->tail);
+	size_t room = used < limit->bytes ? limit->bytes - used : 0;
+	struct rill_slot *slot;
+	size_t total = 0;
+	ssize_t n = 0;
+
+	room = min(room, iov_iter_count(from));
+	if (!room)
+		return iov_iter_count(from) ? -EAGAIN : 0;
+
+	while (room) {
+		slot = rill_slot_open(ring);
+		if (unlikely(!rill_cred_eq(&ring->w_cred, cred))) {
+			n = rill_write_mark(ring, from, room, limit, cred);
+		} else if (slot) {
+			n = rill_write_append(ring, slot, from, room);
+			if (!n)
+				n = -EFAULT;
+		} else {
+			n = rill_slots_reserve(ring, 1, limit);
+			if (!n)
+				n = rill_write_slot(ring, NULL, 0, from, room);
+		}
+		if (n < 0)
+			break;
+		/*
+		 * Release: the bytes, the length and the slot come first.
+		 * Pairs with the acquire in rill_ring_read().
+		 */
+		smp_store_release(&ring->head, ring->head + n);
+		room -= n;
+		total += n;
+	}
+	return total ?: n;
+}
+
+/* The writer's end closed with SO_LINGER 0: the reader gets none of the rest. */
+void rill_ring_discard(struct rill_ring *ring)
+{
+	WRITE_ONCE(ring->discard, true);
+}
+
+/* ---- the reader's side ---- */
+
+/* Where a read stands.  A peek moves a copy. */
+struct rill_cursor {
+	struct rill_seg		*seg;
+	u32			pos;
+	u32			off;
+	const struct rill_cred	*cred;
+};
+
+/* Go on to the next slot; unless it is a peek, the slot is given back. */
+static void rill_cursor_next(struct rill_ring *ring, struct rill_cursor *cur,
+			     struct rill_slot *slot, bool peek)
+{
+	struct rill_seg *old = cur->seg;
+	bool link = slot->flags & RILL_SLOT_LINK;
+
+	if (link) {
+		cur->seg = slot->next;
+	} else if (slot->flags & RILL_SLOT_MARK) {
+		if (peek) {
+			cur->cred = &slot->mark->cred;
+		} else {
+			rill_cred_clear(&ring->r_cred);
+			ring->r_cred = slot->mark->cred;
+			kfree(slot->mark);
+		}
+	} else if (!peek) {
+		rill_page_put(ring, slot);
+	}
+	cur->pos++;
+	cur->off = 0;
+	if (peek)
+		return;
+	ring->r_seg = cur->seg;
+	ring->r_off = 0;
+	/* Release: nothing of the slot is touched after this. */
+	smp_store_release(&ring->r_pos, cur->pos);
+	if (link && old != &ring->first)
+		kvfree(old);
+}
+
+static bool rill_mark_stops(const struct rill_read *rd,
+			    const struct rill_cursor *cur,
+			    const struct rill_slot *slot)
+{
+	return rd->total && rd->by_cred &&
+	       !rill_cred_eq(cur->cred, &slot->mark->cred);
+}
+
+/**
+ * rill_ring_read() - take bytes, or look at them
+ * @ring: the caller's own ring
+ * @rd: where to and how; rd->cred may get a reference
+ *
+ * Return: the bytes copied, 0 if there is none, or -EFAULT.
+ */
+ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
+{
+	/* Pairs with the release in rill_ring_write(). */
+	unsigned long avail = smp_load_acquire(&ring->head) - ring->tail;
+	struct rill_cursor cur = {
+		.seg = ring->r_seg, .pos = ring->r_pos, .off = ring->r_off,
+		.cred = &ring->r_cred,
+	};
+	size_t len = rd->len, skip = rd->skip, total = 0, n, copied;
+
+	if (READ_ONCE(ring->discard))
+		return 0;
+
+	while (len && avail) {
+		struct rill_slot *slot = &cur.seg->slot[cur.pos & cur.seg->mask];
+
+		if (unlikely(slot->flags & (RILL_SLOT_MARK | RILL_SLOT_LINK))) {
+			if (slot->flags & RILL_SLOT_MARK &&
+			    rill_mark_stops(rd, &cur, slot)) {
+				rd->stopped = true;
+				break;
+			}
+			rill_cursor_next(ring, &cur, slot, rd->peek);
+			continue;
+		}
+		/* It may be growing; avail bounds what has been published. */
+		n = READ_ONCE(slot->len) - cur.off;
+		if (!n) {
+			rill_cursor_next(ring, &cur, slot, rd->peek);
+			continue;
+		}
+		n = min3(n, avail, max(len, skip));
+		if (skip) {
+			n = min(n, skip);
+			skip -= n;
+			cur.off += n;
+			avail -= n;
+			continue;
+		}
+		n = min(n, len);
+		if (!rd->total && rd->by_cred)
+			rill_cred_set(&rd->cred, cur.cred);
+		copied = copy_page_to_iter(slot->page, slot->off + cur.off, n,
+					   rd->to);
+		cur.off += copied;
+		avail -= copied;
+		len -= copied;
+		total += copied;
+		rd->total += copied;
+		if (!rd->peek) {
+			ring->r_off = cur.off;
+			/* Space for the writer; the bytes were copied before. */
+			smp_store_release(&ring->tail, ring->tail + copied);
+		}
+		if (copied < n)
+			return total ?: -EFAULT;
+	}
+	return total;
+}
+
+/**
+ * rill_ring_consumed() - after a read: wake the writing end if it waits
+ * @ring: the caller's own ring
+ * @writer: the other end
+ */
+void rill_ring_consumed(struct rill_ring *ring, struct sock *writer)
+{
+	struct rill_limit limit;
+	unsigned long want;
+	bool wake = false;
+
+	/*
+	 * Publish tail and r_pos, then look who waits.  Pairs with the barrier
+	 * of rill_ring_want(): of a reader that frees space and a writer that
+	 * says it waits, at least one sees the other.
+	 */
+	smp_mb();
+	want = READ_ONCE(ring->want);
+	if (likely(!want))
+		return;
+	if (want & BIT(RILL_WANT_SPACE)) {
+		rill_ring_limit(ring, writer, &limit);
+		if (rill_ring_writable(ring, &limit)) {
+			/* Who sets it anew stands in the wait queue already. */
+			clear_bit(RILL_WANT_SPACE, &ring->want);
+			wake = true;
+		}
+	}
+	if (want & BIT(RILL_WANT_EMPTY) && !rill_ring_readable(ring)) {
+		clear_bit(RILL_WANT_EMPTY, &ring->want);
+		wake = true;
+	}
+	if (wake)
+		writer->sk_write_space(writer);
+}
+
+/**
+ * rill_ring_want() - have the reader wake the writing end
+ * @ring: the receiving end's ring
+ * @what: RILL_WANT_SPACE or RILL_WANT_EMPTY
+ *
+ * The caller stands in its own wait queue already, and checks again after this.
+ */
+void rill_ring_want(struct rill_ring *ring, int what)
+{
+	set_bit(what, &ring->want);
+	/* Say it, then look; pairs with the barrier of rill_ring_consumed(). */
+	smp_mb__after_atomic();
+}
+
+/* ---- giving back ---- */
+
+/* Give back all that the ring holds, read or not.  Both sides are excluded. */
+void rill_ring_purge(struct rill_ring *ring)
+{
+	struct page *page;
+
+	while (ring->r_pos != ring->w_pos) {
+		struct rill_seg *seg = ring->r_seg;
+		struct rill_slot *slot = &seg->slot[ring->r_pos & seg->mask];
+
+		if (slot->flags & RILL_SLOT_LINK) {
+			ring->r_seg = slot->next;
+			if (seg != &ring->first)
+				kvfree(seg);
+		} else if (slot->flags & RILL_SLOT_MARK) {
+			rill_cred_clear(&ring->r_cred);
+			ring->r_cred = slot->mark->cred;
+			kfree(slot->mark);
+		} else if (slot->flags & RILL_SLOT_OWN &&
+			   page_count(slot->page) == 1) {
+			rill_page_free(ring, slot->page);
+		} else {
+			put_page(slot->page);
+		}
+		ring->r_pos++;
+	}
+	while (ring->sp_tail != ring->sp_head) {
+		page = ring->spare[ring->sp_tail++ % RILL_SPARES];
+		rill_page_free(ring, page);
+	}
+	if (ring->w_page)
+		rill_page_free(ring, ring->w_page);
+	if (ring->w_seg != &ring->first)
+		kvfree(ring->w_seg);
+	ring->w_seg = &ring->first;
+	ring->r_seg = &ring->first;
+	ring->w_base = ring->w_pos;
+	ring->w_page = NULL;
+	ring->w_open = false;
+	ring->r_off = 0;
+	WRITE_ONCE(ring->tail, ring->head);
+}
+
+/**
+ * rill_ring_kill() - nobody will read this any more
+ * @ring: the closing end's ring
+ * @writers: the tx_mutex of the other end
+ *
+ * Called by the owner's release(), and again by a writer that gave up its mutex
+ * (see stream.c).  release() must not wait for a writer, whose buffer may hang:
+ * if one is in the ring, the writer purges when it comes out.  Either the
+ * writer sees dead, or the trylock here succeeds.
+ */
+void rill_ring_kill(struct rill_ring *ring, struct mutex *writers)
+{
+	WRITE_ONCE(ring->dead, true);
+	/* dead before the trylock; pairs with the unlock before the check. */
+	smp_mb();
+	if (mutex_trylock(writers)) {
+		rill_ring_purge(ring);
+		mutex_unlock(writers);
+	}
+}
+
+/* A writer, or the idle worker, has just released the writers' mutex. */
+void rill_ring_unlocked(struct rill_ring *ring, struct mutex *writers)
+{
+	/* The unlock before the check; pairs with rill_ring_kill(). */
+	smp_mb();
+	if (unlikely(READ_ONCE(ring->dead)))
+		rill_ring_kill(ring, writers);
+}
+
+void rill_ring_free(struct rill_ring *ring)
+{
+	if (!ring)
+		return;
+	rill_idle_forget(ring);
+	rill_ring_purge(ring);
+	rill_cred_clear(&ring->w_cred);
+	rill_cred_clear(&ring->r_cred);
+	kfree(ring);
+}

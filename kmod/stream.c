@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Streams: send and receive, on top of the ring.
+ *
+ * Locking: a send holds its own tx_mutex while it copies into the peer's ring,
+ * a receive its own rx_mutex while it copies out of its own ring; neither holds
+ * a mutex while it waits for data or for space.
+ *
+ * Lifetime: the file is open, so the peer that rill_connection_ready() found
+ * stays, with its ring, even if it closes meanwhile.
+ *
+ * Context: process.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+
+#include "ring.h"
+#include "rill.h"
+
+/* The ring is full.  Sleep until a quarter of it is free, or for timeo. */
+static long rill_space_wait(struct sock *sk, struct rill_ring *ring,
+			    const struct rill_limit *limit, long timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	rill_wait_add(sk, &wait);
+	for (;;) {
+		rill_ring_want(ring, RILL_WANT_SPACE);
+		if (rill_ring_writable(ring, limit) ||
+		    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
+		    !timeo || signal_pending(current))
+			break;
+		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+	}
+	rill_wait_remove(sk, &wait);
+	return timeo;
+}
+
+/*
+ * The ring is full for a caller that does not wait.  Whoever is to tell its
+ * epoll of space knows it from here on.  True: space has come meanwhile.
+ */
+static bool rill_space_ask(struct sock *sk, struct rill_ring *ring,
+			   const struct rill_limit *limit)
+{
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	rill_ring_want(ring, RILL_WANT_SPACE);
+	return rill_ring_writable(ring, limit);
+}
+
+static int rill_stream_write(struct sock *sk, struct sock *peer,
+			     struct iov_iter *from,
+			     const struct rill_cred *cred, long timeo)
+{
+	struct rill_sock *rs = rill_sk(sk);
+	struct rill_ring *ring = rill_sk(peer)->ring;
+	struct rill_limit limit;
+	int sent = 0, err = 0;
+	bool wake = false;
+	ssize_t n;
+
+	for (;;) {
+		if (mutex_lock_interruptible(&rs->tx_mutex)) {
+			err = sock_intr_errno(timeo);
+			break;
+		}
+		rill_ring_limit(ring, sk, &limit);
+		n = -EPIPE;
+		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+			n = rill_ring_write(ring, from, &limit, cred);
+		mutex_unlock(&rs->tx_mutex);
+		rill_ring_unlocked(ring, &rs->tx_mutex);
+
+		if (n > 0) {
+			sent += n;
+			wake = true;
+		}
+		if (n >= 0) {
+			/* What stopped it, if anything did, comes next time. */
+			if (iov_iter_count(from))
+				continue;
+			break;
+		}
+		err = n;
+		if (err != -EAGAIN)
+			break;
+		/* Before it waits: one wake-up for all that is there by now. */
+		if (wake)
+			peer->sk_data_ready(peer);
+		wake = false;
+		if (!timeo) {
+			if (rill_space_ask(sk, ring, &limit))
+				continue;
+			break;
+		}
+		timeo = rill_space_wait(sk, ring, &limit, timeo);
+		if (signal_pending(current)) {
+			err = sock_intr_errno(timeo);
+			break;
+		}
+	}
+	if (wake)
+		peer->sk_data_ready(peer);
+	return sent ?: err;
+}
+
+int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	struct sock *sk = sock->sk, *peer;
+	struct rill_cred cred = {};
+	long timeo;
+	int err;
+
+	if (msg->msg_flags & ~RILL_SEND_FLAGS)
+		return -EOPNOTSUPP;
+	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	if (msg->msg_namelen)
+		return rill_sk(sk)->peer ? -EISCONN : -EOPNOTSUPP;
+	peer = rill_connection_ready(sk, &timeo);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+
+	if (msg->msg_controllen) {
+		err = rill_cred_parse(msg, &cred);
+		if (err)
+			return err;
+	}
+	if (!cred.pid && rill_wants_cred(sk, peer))
+		rill_cred_current(&cred);
+	/* The count that is returned is an int. */
+	iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
+	err = rill_stream_write(sk, peer, &msg->msg_iter, &cred, timeo);
+	rill_cred_clear(&cred);
+
+	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+	return err;
+}
+
+/* Is there something to do for this reader? */
+static bool rill_data_ready(struct sock *sk, struct sock *peer,
+			    const struct rill_read *rd)
+{
+	struct rill_ring *ring = rill_sk(sk)->ring;
+	unsigned long bytes = rill_ring_readable(ring);
+	struct rill_limit limit;
+
+	if (bytes >= rd->need || READ_ONCE(sk->sk_err) ||
+	    READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+		return true;
+	if (bytes <= rd->skip)
+		return false;
+	/* Less than it hoped for, but no more comes before some is read? */
+	rill_ring_limit(ring, peer, &limit);
+	return !rill_ring_writable(ring, &limit);
+}
+
+static long rill_data_wait(struct sock *sk, struct sock *peer,
+			   const struct rill_read *rd, long timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	rill_wait_add(sk, &wait);
+	while (!rill_data_ready(sk, peer, rd) && timeo &&
+	       !signal_pending(current))
+		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+	rill_wait_remove(sk, &wait);
+	return timeo;
+}
+
+/*
+ * One pass of a receive, under rx_mutex.  The bytes copied, 0 or an errno.
+ * wait: rather none than less than the target of a peek.
+ */
+static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
+				struct rill_read *rd, size_t target, bool wait)
+{
+	struct rill_ring *ring = rill_sk(sk)->ring;
+	struct rill_limit limit;
+	ssize_t n;
+
+	rd->need = 1;
+	if (rd->peek) {
+		rd->skip = max(sk_peek_offset(sk, MSG_PEEK), 0);
+		/* No more than is sure to come if nothing is read, see poll. */
+		rill_ring_limit(ring, peer, &limit);
+		rd->need = min(rd->skip + target,
+			       limit.bytes - limit.bytes / 4);
+		rd->need = max(rd->need, rd->skip + 1);
+		if (wait && !rill_data_ready(sk, peer, rd))
+			return 0;
+	}
+	n = rill_ring_read(ring, rd);
+	if (n <= 0)
+		return n;
+	if (rd->peek) {
+		sk_peek_offset_fwd(sk, n);
+	} else {
+		sk_peek_offset_bwd(sk, n);
+		if (!rill_ring_used(ring))
+			rill_idle_add(ring);
+	}
+	return n;
+}
+
+static int rill_stream_read(struct sock *sk, struct sock *peer,
+			    struct rill_read *rd, size_t target, long timeo)
+{
+	struct rill_sock *rs = rill_sk(sk);
+	int shutdown, err = 0;
+	ssize_t n;
+
+	for (;;) {
+		if (mutex_lock_interruptible(&rs->rx_mutex)) {
+			err = sock_intr_errno(timeo);
+			break;
+		}
+		/* First: what was sent before a shutdown is seen after it. */
+		shutdown = rill_shutdown_get(sk);
+		n = rill_stream_pass(sk, peer, rd, target, timeo);
+		mutex_unlock(&rs->rx_mutex);
+
+		if (n > 0 && !rd->peek)
+			rill_ring_consumed(rs->ring, peer);
+		if (n < 0) {
+			err = n;
+			break;
+		}
+		rd->len -= n;
+		if (rd->total >= target || rd->stopped ||
+		    (rd->peek && rd->total))
+			break;
+		/* An error is kept for the call that gets no bytes. */
+		if (rd->total && READ_ONCE(sk->sk_err))
+			break;
+		err = sock_error(sk);
+		if (err || shutdown & RCV_SHUTDOWN)
+			break;
+		err = -EAGAIN;
+		if (!timeo)
+			break;
+		timeo = rill_data_wait(sk, peer, rd, timeo);
+		if (signal_pending(current) &&
+		    !rill_data_ready(sk, peer, rd)) {
+			err = sock_intr_errno(timeo);
+			break;
+		}
+	}
+	return rd->total ?: err;
+}
+
+int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			int flags)
+{
+	struct sock *sk = sock->sk, *peer;
+	struct rill_read rd = {
+		.to	= &msg->msg_iter,
+		.len	= min_t(size_t, len, MAX_RW_COUNT),
+		.peek	= flags & MSG_PEEK,
+	};
+	size_t target;
+	long timeo;
+	int ret;
+
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;	/* always empty */
+	if (flags & ~RILL_RECV_FLAGS)
+		return -EOPNOTSUPP;
+	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	peer = rill_connection_ready(sk, &timeo);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	if (!len)
+		return 0;
+
+	target = sock_rcvlowat(sk, flags & MSG_WAITALL, rd.len);
+	rd.by_cred = rill_passcred(sk);
+	ret = rill_stream_read(sk, peer, &rd, target, timeo);
+	if (ret > 0) {
+		rill_name_copy(msg, peer);
+		if (rd.by_cred)
+			rill_cred_report(sk, msg, &rd.cred);
+		if (msg->msg_get_inq)
+			msg->msg_inq = min_t(long, INT_MAX,
+					     rill_recv_queue(sk));
+	}
+	rill_cred_clear(&rd.cred);
+	return ret;
+}

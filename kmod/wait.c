@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting: poll, and who wakes whom.
+ *
+ * Every sleeper and every poll of a socket stands in the wait queue of that
+ * socket's own file, but for senders of messages, see flow.c.  Who changes a
+ * state stores it first and then wakes; who waits stands in the queue first and
+ * then looks, with a full barrier between on both sides, because a wake-up
+ * costs nothing where nobody waits (skwq_has_sleeper()).
+ *
+ * The one to wake may be closing: its sk_wq is gone then, or goes after a grace
+ * period, so wake-ups look at it under RCU and never at sk_socket.
+ *
+ * Context: any for the wake-ups.
+ */
+#include <linux/poll.h>
+
+#include "ring.h"
+#include "rill.h"
+
+/* A wake-up for all events; TASK_NORMAL because a lingering close() is killable. */
+void rill_wake_hangup(struct sock *sk, bool both)
+{
+	struct socket_wq *wq;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_all(&wq->wait);
+	sk_wake_async(sk, SOCK_WAKE_WAITD, both ? POLL_HUP : POLL_IN);
+	rcu_read_unlock();
+}
+
+/* May sk have more messages in flight?  As unix(7): a quarter of SO_SNDBUF. */
+static bool rill_msg_writable(const struct sock *sk)
+{
+	return refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
+}
+
+/* sk_write_space(): from the peer's read, or from the end of a message. */
+void rill_write_space(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	if (!rill_is_stream(sk) && !rill_msg_writable(sk))
+		return;
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		__wake_up_sync_key(&wq->wait, TASK_NORMAL,
+				   poll_to_key(EPOLLOUT | EPOLLWRNORM |
+					       EPOLLWRBAND));
+	sk_wake_async(sk, SOCK_WAKE_SPACE, POLL_OUT);
+	rcu_read_unlock();
+}
+
+/* Stand in the queue of the caller's own socket; then the caller looks. */
+void rill_wait_add(struct sock *sk, struct wait_queue_entry *wait)
+{
+	add_wait_queue(sk_sleep(sk), wait);
+	/* Pairs with skwq_has_sleeper() of whoever wakes. */
+	smp_mb();
+}
+
+void rill_wait_remove(struct sock *sk, struct wait_queue_entry *wait)
+{
+	remove_wait_queue(sk_sleep(sk), wait);
+}
+
+static bool rill_stream_readable(struct sock *sk, struct sock *peer)
+{
+	struct rill_ring *ring = rill_sk(sk)->ring;
+	unsigned long bytes = rill_ring_readable(ring);
+	struct rill_limit limit;
+	unsigned long lowat;
+
+	if (!bytes)
+		return false;
+	rill_ring_limit(ring, peer, &limit);
+	lowat = min_t(unsigned long, sock_rcvlowat(sk, 0, INT_MAX),
+		      limit.bytes / 2);
+	/* A ring full of small pieces has to be read whatever the mark is. */
+	return bytes >= lowat || !rill_ring_writable(ring, &limit);
+}
+
+static bool rill_stream_writable(struct sock *sk, struct sock *peer)
+{
+	struct rill_ring *ring = rill_sk(peer)->ring;
+	struct rill_limit limit;
+
+	rill_ring_limit(ring, sk, &limit);
+	if (rill_ring_writable(ring, &limit))
+		return true;
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	rill_ring_want(ring, RILL_WANT_SPACE);
+	return rill_ring_writable(ring, &limit);
+}
+
+static bool rill_poll_writable(struct sock *sk, struct sock *peer)
+{
+	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		return true;	/* EPIPE, at once */
+	if (rill_is_stream(sk))
+		return rill_stream_writable(sk, peer);
+	if (!rill_msg_writable(sk)) {
+		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+		/* Pairs with the barrier before rill_write_space() looks. */
+		smp_mb__after_atomic();
+		if (!rill_msg_writable(sk))
+			return false;
+	}
+	return rill_flow_writable(sk);
+}
+
+__poll_t rill_poll(struct file *file, struct socket *sock,
+		   struct poll_table_struct *wait)
+{
+	const __poll_t in = EPOLLIN | EPOLLRDNORM;
+	const __poll_t out = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+	struct sock *sk = sock->sk, *peer = NULL;
+	__poll_t mask = 0;
+	int shutdown;
+
+	sock_poll_wait(file, sock, wait);
+	/* Pairs with rill_shutdown_add(): before the data is looked at. */
+	shutdown = rill_shutdown_get(sk);
+	if (READ_ONCE(sk->sk_err))
+		mask |= EPOLLERR;
+	if (shutdown == SHUTDOWN_MASK)
+		mask |= EPOLLHUP;
+	if (shutdown & RCV_SHUTDOWN)
+		mask |= EPOLLRDHUP | in;
+
+	if (!rill_is_dgram(sk)) {
+		/* Pairs with rill_connection_link(). */
+		switch (smp_load_acquire(&sk->sk_state)) {
+		case TCP_LISTEN:
+			if (READ_ONCE(sk->sk_ack_backlog))
+				mask |= in;
+			return mask;
+		case TCP_SYN_SENT:
+			return mask;
+		case TCP_CLOSE:
+			/* As unix(7) and tcp(7) say of a socket not connected. */
+			return mask | EPOLLHUP | out;
+		}
+		peer = rill_sk(sk)->peer;
+	}
+	if (rill_is_stream(sk) ? rill_stream_readable(sk, peer) :
+	    !skb_queue_empty_lockless(&sk->sk_receive_queue))
+		mask |= in;
+	if (poll_requested_events(wait) & out && rill_poll_writable(sk, peer))
+		mask |= out;
+	return mask;
+}
