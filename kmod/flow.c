@@ -8,8 +8,9 @@
  * poll and send agree.
  *
  * A sender that sleeps stands in the receiver's peer_wait, exclusively: one
- * message read wakes one, and who has sent wakes the next if there is still
- * room.  A sender that does not sleep (EAGAIN, poll) has its relay entry there,
+ * message read wakes one, and a send that ends wakes the next if there is still
+ * room.  It stands in its own wait queue too, since it may
+ * have as much in flight as SO_SNDBUF allows.  A sender that does not sleep (EAGAIN, poll) has its relay entry there,
  * which on a wake-up takes itself out and wakes the sender's own wait queue;
  * blocked_on says in whose peer_wait it is.  There is one for each sender: the
  * last receiver that was full counts.
@@ -57,28 +58,50 @@ void rill_flow_wake(struct sock *sk)
 						EPOLLWRBAND);
 }
 
+/*
+ * A send to sk has ended, well or not.  It may have had the wake-up of one that
+ * sleeps there already, hence no barrier.
+ */
+void rill_flow_sent(struct sock *sk)
+{
+	if (waitqueue_active(&rill_sk(sk)->peer_wait))
+		rill_flow_wake(sk);
+}
+
 /* Would a send from sk to that receiver go on at once, well or with an error? */
 static bool rill_flow_open(const struct sock *sk, const struct sock *to)
 {
-	return rill_flow_room(to) || READ_ONCE(rill_sk(to)->dead) ||
+	return (rill_flow_room(to) &&
+		sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf)) ||
+	       READ_ONCE(rill_sk(to)->dead) ||
 	       READ_ONCE(to->sk_shutdown) & RCV_SHUTDOWN ||
 	       READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
 }
 
-/* Sleep until the receiver may have room, or for timeo. */
-long rill_flow_wait(struct sock *sk, struct sock *to, long timeo)
+/* Sleep until a send may go on, or for timeo. */
+static long rill_flow_wait(struct sock *sk, struct sock *to, long timeo)
 {
-	struct wait_queue_head *room = &rill_sk(to)->peer_wait;
+	struct wait_queue_head *queue = &rill_sk(to)->peer_wait;
+	bool exclusive = !rill_flow_room(to);
 	DEFINE_WAIT(full);
 	DEFINE_WAIT(own);
 
-	/* The own queue too: a shutdown() of sk has to wake this. */
+	/* The own queue too, for room in SO_SNDBUF and for shutdown(). */
 	prepare_to_wait(sk_sleep(sk), &own, TASK_INTERRUPTIBLE);
-	prepare_to_wait_exclusive(room, &full, TASK_INTERRUPTIBLE);
+	if (exclusive)
+		prepare_to_wait_exclusive(queue, &full, TASK_INTERRUPTIBLE);
+	else
+		prepare_to_wait(queue, &full, TASK_INTERRUPTIBLE);
 	if (!rill_flow_open(sk, to) && !signal_pending(current))
 		timeo = schedule_timeout(timeo);
-	finish_wait(room, &full);
+	finish_wait(queue, &full);
 	finish_wait(sk_sleep(sk), &own);
+	/*
+	 * This may have had the one wake-up for room, and finds that SO_SNDBUF
+	 * keeps it from using it: pass it on.
+	 */
+	if (exclusive && !rill_flow_open(sk, to))
+		rill_flow_wake(to);
 	return timeo;
 }
 
@@ -139,7 +162,7 @@ void rill_flow_unblock(struct sock *sk)
  *
  * Return: false if there is room meanwhile, or an error to be had.
  */
-bool rill_flow_block(struct sock *sk, struct sock *to)
+static bool rill_flow_block(struct sock *sk, struct sock *to)
 {
 	struct rill_sock *rs = rill_sk(sk), *ts = rill_sk(to);
 	bool open;
@@ -159,6 +182,32 @@ bool rill_flow_block(struct sock *sk, struct sock *to)
 		__rill_flow_unblock(rs);
 	spin_unlock(&rs->lock);
 	return !open;
+}
+
+/**
+ * rill_flow_admit() - wait until a send may go on
+ * @sk: the sender
+ * @to: the receiver, referenced
+ * @timeo: jiffies to wait; gets what is left
+ *
+ * Return: 0 if the send may be tried, which may find an error or that another
+ * sender was faster; -EAGAIN, with poll of sk told to wait; or the errno of a
+ * signal.
+ */
+int rill_flow_admit(struct sock *sk, struct sock *to, long *timeo)
+{
+	while (!rill_flow_open(sk, to)) {
+		if (!*timeo) {
+			sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+			if (rill_flow_block(sk, to))
+				return -EAGAIN;
+			continue;
+		}
+		*timeo = rill_flow_wait(sk, to, *timeo);
+		if (signal_pending(current) && !rill_flow_open(sk, to))
+			return sock_intr_errno(*timeo);
+	}
+	return 0;
 }
 
 /* For poll: is there room where sk would send, or where it could not? */

@@ -58,11 +58,11 @@ static struct sk_buff *rill_msg_alloc(struct sock *sk, struct msghdr *msg,
 			      MAX_SKB_FRAGS * PAGE_SIZE);
 		paged = min_t(size_t, len, PAGE_ALIGN(paged));
 	}
-	skb = sock_alloc_send_pskb(sk, len - paged, paged,
-				   msg->msg_flags & MSG_DONTWAIT, &err,
-				   PAGE_ALLOC_COSTLY_ORDER);
+	skb = alloc_skb_with_frags(len - paged, paged, PAGE_ALLOC_COSTLY_ORDER,
+				   &err, sk->sk_allocation);
 	if (!skb)
-		return ERR_PTR(err);
+		return ERR_PTR(-ENOMEM);
+	skb_set_owner_w(skb, sk);
 	/* The message takes over the reference on the pid. */
 	rill_cb(skb)->cred = *cred;
 	cred->pid = NULL;
@@ -119,36 +119,39 @@ out:
 	return err;
 }
 
-/* Queue it, waiting for room as long as the caller likes.  Takes the skb. */
-static int rill_msg_deliver(struct sock *sk, struct sock *to,
-			    struct sk_buff *skb, long timeo)
+/* Make a message, and queue it when there is room for it. */
+static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
+			 size_t len, struct rill_cred *cred, long timeo)
 {
-	bool waited = false;
+	struct sk_buff *skb;
 	int err;
 
+	err = rill_flow_admit(sk, to, &timeo);
+	if (err)
+		return err;
+	skb = rill_msg_alloc(sk, msg, len, cred);
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
+	/* What the receiver's filter drops was sent all the same. */
+	if (rill_is_dgram(sk) && sk_filter(to, skb)) {
+		rill_drops_inc(to);
+		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
+		kfree_skb(skb);
+		return 0;
+	}
 	for (;;) {
 		err = rill_msg_queue(sk, to, skb);
 		if (err != -EAGAIN)
 			break;
-		if (!timeo) {
-			if (rill_flow_block(sk, to))
-				break;
-			continue;
-		}
-		waited = true;
-		timeo = rill_flow_wait(sk, to, timeo);
-		if (signal_pending(current)) {
-			err = sock_intr_errno(timeo);
+		/* Another sender was faster. */
+		err = rill_flow_admit(sk, to, &timeo);
+		if (err)
 			break;
-		}
 	}
 	if (!err)
 		to->sk_data_ready(to);
 	else
 		kfree_skb(skb);
-	/* This one had a wake-up that another sender may wait for. */
-	if (waited)
-		rill_flow_wake(to);
 	return err;
 }
 
@@ -181,55 +184,6 @@ static int rill_dgram_name(struct sock *sk)
 	return err;
 }
 
-static int rill_dgram_send(struct sock *sk, struct sock *to,
-			   struct msghdr *msg, size_t len,
-			   struct rill_cred *cred)
-{
-	struct sk_buff *skb;
-	int err;
-
-	err = rill_dgram_name(sk);
-	if (err)
-		return err;
-	skb = rill_msg_alloc(sk, msg, len, cred);
-	if (IS_ERR(skb))
-		return PTR_ERR(skb);
-	/* What the receiver's filter drops was sent all the same. */
-	if (sk_filter(to, skb)) {
-		rill_drops_inc(to);
-		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
-		kfree_skb(skb);
-		return len;
-	}
-	err = rill_msg_deliver(sk, to, skb,
-			       sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT));
-	if (err == -ECONNREFUSED)
-		rill_dgram_dissolve(sk, to);
-	else if (!err)
-		rill_flow_unblock(sk);
-	return err ?: len;
-}
-
-static int rill_seqpacket_send(struct sock *sk, struct sock *to,
-			       struct msghdr *msg, size_t len,
-			       struct rill_cred *cred, long timeo)
-{
-	struct sk_buff *skb;
-	int err;
-
-	err = -EPIPE;
-	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
-		goto out;
-	skb = rill_msg_alloc(sk, msg, len, cred);
-	err = PTR_ERR_OR_ZERO(skb);
-	if (!err)
-		err = rill_msg_deliver(sk, to, skb, timeo);
-out:
-	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
-		send_sig(SIGPIPE, current, 0);
-	return err ?: len;
-}
-
 int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk, *to;
@@ -255,17 +209,26 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	err = -EMSGSIZE;
 	if (len > READ_ONCE(sk->sk_sndbuf) - RILL_MSG_OVERHEAD)
 		goto out;
-	err = msg->msg_controllen ? rill_cred_parse(msg, &cred) : 0;
+	err = rill_is_dgram(sk) ? rill_dgram_name(sk) : 0;
+	if (!err && msg->msg_controllen)
+		err = rill_cred_parse(msg, &cred);
 	if (err)
 		goto out;
 	if (!cred.pid && rill_wants_cred(sk, to))
 		rill_cred_current(&cred);
-	err = rill_is_dgram(sk) ? rill_dgram_send(sk, to, msg, len, &cred) :
-	      rill_seqpacket_send(sk, to, msg, len, &cred, timeo);
+	err = rill_msg_send(sk, to, msg, len, &cred, timeo);
 	rill_cred_clear(&cred);
+	rill_flow_sent(to);
+	if (!err)
+		rill_flow_unblock(sk);
+	else if (err == -ECONNREFUSED)
+		rill_dgram_dissolve(sk, to);
+	else if (err == -EPIPE && !rill_is_dgram(sk) &&
+		 !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
 out:
 	sock_put(to);
-	return err;
+	return err ?: len;
 }
 
 /* Out of the queue; false if the peer's reset has purged it meanwhile. */

@@ -85,7 +85,7 @@ bool rill_ring_writable(const struct rill_ring *ring,
 	u32 slots = smp_load_acquire(&ring->r_pos);
 
 	slots = READ_ONCE(ring->w_pos) - slots;
-	return rill_ring_used(ring) <= limit->bytes - limit->bytes / 4 &&
+	return rill_ring_used(ring) <= rill_limit_writable(limit) &&
 	       slots <= limit->slots - limit->slots / 4;
 }
 
@@ -399,6 +399,20 @@ static bool rill_mark_stops(const struct rill_read *rd,
 	       !rill_cred_eq(cur->cred, &slot->mark->cred);
 }
 
+/*
+ * Copy, also into a pipe: copy_page_to_iter() would put the page there, which
+ * may not leave by reference before this file knows of it.
+ */
+static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
+			     struct iov_iter *to)
+{
+	void *at = kmap_local_page(slot->page);
+
+	n = copy_to_iter(at + slot->off + off, n, to);
+	kunmap_local(at);
+	return n;
+}
+
 /**
  * rill_ring_read() - take bytes, or look at them
  * @ring: the caller's own ring
@@ -448,8 +462,7 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		n = min(n, len);
 		if (!rd->total && rd->by_cred)
 			rill_cred_set(&rd->cred, cur.cred);
-		copied = copy_page_to_iter(slot->page, slot->off + cur.off, n,
-					   rd->to);
+		copied = rill_slot_copy(slot, cur.off, n, rd->to);
 		cur.off += copied;
 		avail -= copied;
 		len -= copied;

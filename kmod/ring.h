@@ -92,6 +92,12 @@ struct rill_limit {
 	u32			slots;
 };
 
+/* A ring with so many unread bytes, or fewer, is writable: a quarter is free. */
+static inline unsigned long rill_limit_writable(const struct rill_limit *limit)
+{
+	return limit->bytes - DIV_ROUND_UP(limit->bytes, 4);
+}
+
 /* A read: what it asks for and what it got. */
 struct rill_read {
 	struct iov_iter		*to;

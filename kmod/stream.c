@@ -184,8 +184,7 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 		rd->skip = max(sk_peek_offset(sk, MSG_PEEK), 0);
 		/* No more than is sure to come if nothing is read, see poll. */
 		rill_ring_limit(ring, peer, &limit);
-		rd->need = min(rd->skip + target,
-			       limit.bytes - limit.bytes / 4);
+		rd->need = min(rd->skip + target, rill_limit_writable(&limit));
 		rd->need = max(rd->need, rd->skip + 1);
 		if (wait && !rill_data_ready(sk, peer, rd))
 			return 0;
