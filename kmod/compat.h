@@ -97,11 +97,6 @@ static inline bool rill_passcred_get(const struct sock *sk, const bool *own)
 	return on;
 }
 
-static inline void rill_passcred_inherit(struct socket *sock, bool on)
-{
-	if (on)
-		set_bit(SOCK_PASSCRED, &sock->flags);
-}
 #else
 static inline void rill_custom_sockopt(struct socket *sock)
 {
@@ -113,6 +108,16 @@ static inline bool rill_passcred_get(const struct sock *sk, const bool *own)
 	return READ_ONCE(*own);
 }
 
+#endif
+
+/* Where the core keeps the bit and answers getsockopt(). */
+#ifdef SOCK_PASSCRED
+static inline void rill_passcred_inherit(struct socket *sock, bool on)
+{
+	if (on)
+		set_bit(SOCK_PASSCRED, &sock->flags);
+}
+#else
 static inline void rill_passcred_inherit(struct socket *sock, bool on)
 {
 }

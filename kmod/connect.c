@@ -83,6 +83,8 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 	err = rill_connection_prepare(sk);
 	if (err)
 		return err;
+	/* What an earlier attempt left is not this one's. */
+	sock_error(sk);
 	listener = rill_name_lookup(sk, key);
 	if (IS_ERR(listener))
 		return PTR_ERR(listener);
@@ -174,10 +176,16 @@ static int rill_connect_unspec(struct sock *sk)
 	int err = 0;
 
 	lock_sock(sk);
-	if (rill_line_leave(sk) || sk->sk_state == TCP_CLOSE)
-		rill_sk(sk)->connecting = 0;
-	else
+	if (rill_line_leave(sk)) {
+		/* Others may wait for the connection. */
+		rill_wake_hangup(sk, true);
+	} else if (sk->sk_state != TCP_CLOSE) {
 		err = -EINVAL;
+		goto out;
+	}
+	rill_sk(sk)->connecting = 0;
+	sock_error(sk);
+out:
 	release_sock(sk);
 	return err;
 }
@@ -335,7 +343,8 @@ static bool rill_all_read(struct sock *sk, struct sock *peer)
 		return true;
 	if (rill_is_stream(sk))
 		return !rill_ring_readable(rill_sk(peer)->ring);
-	return !sk_wmem_alloc_get(sk);
+	/* sock_wfree() calls sk_write_space() with 1 still charged. */
+	return sk_wmem_alloc_get(sk) <= 1;
 }
 
 /**
@@ -378,12 +387,12 @@ void rill_linger(struct sock *sk)
 
 static void rill_shutdown_listener(struct sock *sk, int how)
 {
-	if (!(how & RCV_SHUTDOWN))
-		return;
 	spin_lock(&rill_sk(sk)->lock);
 	rill_shutdown_add(sk, how);
 	spin_unlock(&rill_sk(sk)->lock);
-	rill_listener_close(sk);
+	/* To send means nothing to a listener. */
+	if (how & RCV_SHUTDOWN)
+		rill_listener_close(sk);
 	rill_wake_hangup(sk, how == SHUTDOWN_MASK);
 }
 

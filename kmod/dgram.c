@@ -24,6 +24,8 @@ static void rill_dgram_associate(struct sock *sk, struct sock *peer)
 	rs->peer = peer;
 	WRITE_ONCE(sk->sk_state, peer ? TCP_ESTABLISHED : TCP_CLOSE);
 	spin_unlock(&rs->lock);
+	/* Senders that were not the new peer get EPERM. */
+	wake_up_interruptible_all(&rs->peer_wait);
 	/* What poll waited for may not be what counts now. */
 	rill_flow_unblock(sk);
 	rill_write_space(sk);
@@ -94,7 +96,6 @@ int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 void rill_dgram_close(struct sock *sk)
 {
 	rill_msg_purge(sk);
+	/* Wakes its senders too: they get ECONNREFUSED. */
 	rill_dgram_associate(sk, NULL);
-	/* Its senders get ECONNREFUSED. */
-	wake_up_interruptible_all(&rill_sk(sk)->peer_wait);
 }

@@ -7,13 +7,13 @@
  * empty or below SO_RCVBUF, whatever the size of the next message, so that
  * poll and send agree.
  *
- * A sender that sleeps stands in the receiver's peer_wait, exclusively: one
- * message read wakes one, and a send that ends wakes the next if there is still
- * room.  It stands in its own wait queue too, since it may
- * have as much in flight as SO_SNDBUF allows.  A sender that does not sleep (EAGAIN, poll) has its relay entry there,
- * which on a wake-up takes itself out and wakes the sender's own wait queue;
- * blocked_on says in whose peer_wait it is.  There is one for each sender: the
- * last receiver that was full counts.
+ * A sender that sleeps for room stands in the receiver's peer_wait, exclusively:
+ * one message read wakes one, and a send that ends wakes the next if there is
+ * still room.  It stands in its own wait queue too, where a wait for SO_SNDBUF
+ * ends.  A sender that does not sleep (EAGAIN, poll) has its relay entry in
+ * peer_wait, which on a wake-up takes itself out and wakes the sender's own
+ * wait queue; blocked_on says in whose peer_wait it is.  There is one for each
+ * sender: the last receiver that was full counts.
  *
  * Locking: blocked_on is set under the sender's lock and the peer_wait.lock of
  * what it is set to; it is cleared under that peer_wait.lock.  Order: the
@@ -36,16 +36,6 @@ bool rill_flow_room(const struct sock *sk)
 	return !bytes || bytes < READ_ONCE(sk->sk_rcvbuf);
 }
 
-void rill_flow_charge(struct sock *sk, unsigned int bytes)
-{
-	atomic_add(bytes, &sk->sk_rmem_alloc);
-}
-
-void rill_flow_uncharge(struct sock *sk, unsigned int bytes)
-{
-	atomic_sub(bytes, &sk->sk_rmem_alloc);
-}
-
 /* There may be room at sk: wake a sender that waits for it. */
 void rill_flow_wake(struct sock *sk)
 {
@@ -64,44 +54,50 @@ void rill_flow_wake(struct sock *sk)
  */
 void rill_flow_sent(struct sock *sk)
 {
+	/* See above: those who came later look for themselves. */
 	if (waitqueue_active(&rill_sk(sk)->peer_wait))
 		rill_flow_wake(sk);
 }
 
+/* What a send waits for. */
+enum rill_flow_phase {
+	RILL_FLOW_MAKE,		/* SO_SNDBUF has room for another message */
+	RILL_FLOW_QUEUE,	/* the receiver has, for one that was made */
+};
+
 /* Would a send from sk to that receiver go on at once, well or with an error? */
-static bool rill_flow_open(const struct sock *sk, const struct sock *to)
+static bool rill_flow_open(const struct sock *sk, const struct sock *to,
+			   enum rill_flow_phase phase)
 {
-	return (rill_flow_room(to) &&
-		sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf)) ||
-	       READ_ONCE(rill_sk(to)->dead) ||
+	const struct sock *peer = READ_ONCE(rill_sk(to)->peer);
+
+	if (phase == RILL_FLOW_QUEUE ? rill_flow_room(to) :
+	    sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf))
+		return true;
+	return READ_ONCE(rill_sk(to)->dead) || (peer && peer != sk) ||
 	       READ_ONCE(to->sk_shutdown) & RCV_SHUTDOWN ||
 	       READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
 }
 
 /* Sleep until a send may go on, or for timeo. */
-static long rill_flow_wait(struct sock *sk, struct sock *to, long timeo)
+static long rill_flow_wait(struct sock *sk, struct sock *to,
+			   enum rill_flow_phase phase, long timeo)
 {
 	struct wait_queue_head *queue = &rill_sk(to)->peer_wait;
-	bool exclusive = !rill_flow_room(to);
 	DEFINE_WAIT(full);
 	DEFINE_WAIT(own);
 
 	/* The own queue too, for room in SO_SNDBUF and for shutdown(). */
 	prepare_to_wait(sk_sleep(sk), &own, TASK_INTERRUPTIBLE);
-	if (exclusive)
+	/* Exclusive only for who can use the one wake-up. */
+	if (phase == RILL_FLOW_QUEUE)
 		prepare_to_wait_exclusive(queue, &full, TASK_INTERRUPTIBLE);
 	else
 		prepare_to_wait(queue, &full, TASK_INTERRUPTIBLE);
-	if (!rill_flow_open(sk, to) && !signal_pending(current))
+	if (!rill_flow_open(sk, to, phase) && !signal_pending(current))
 		timeo = schedule_timeout(timeo);
 	finish_wait(queue, &full);
 	finish_wait(sk_sleep(sk), &own);
-	/*
-	 * This may have had the one wake-up for room, and finds that SO_SNDBUF
-	 * keeps it from using it: pass it on.
-	 */
-	if (exclusive && !rill_flow_open(sk, to))
-		rill_flow_wake(to);
 	return timeo;
 }
 
@@ -155,14 +151,9 @@ void rill_flow_unblock(struct sock *sk)
 	spin_unlock(&rill_sk(sk)->lock);
 }
 
-/**
- * rill_flow_block() - have poll of sk wait for room at a receiver
- * @sk: the sender
- * @to: the receiver, referenced; it was full
- *
- * Return: false if there is room meanwhile, or an error to be had.
- */
-static bool rill_flow_block(struct sock *sk, struct sock *to)
+/* Have poll of sk wait for a receiver.  False: the send may go on meanwhile. */
+static bool rill_flow_block(struct sock *sk, struct sock *to,
+			    enum rill_flow_phase phase)
 {
 	struct rill_sock *rs = rill_sk(sk), *ts = rill_sk(to);
 	bool open;
@@ -177,37 +168,56 @@ static bool rill_flow_block(struct sock *sk, struct sock *to)
 	}
 	/* In the queue, then look; pairs with wq_has_sleeper(). */
 	smp_mb();
-	open = rill_flow_open(sk, to);
+	open = rill_flow_open(sk, to, phase);
 	if (open)
 		__rill_flow_unblock(rs);
 	spin_unlock(&rs->lock);
 	return !open;
 }
 
+static int rill_flow_admit(struct sock *sk, struct sock *to,
+			   enum rill_flow_phase phase, long *timeo)
+{
+	while (!rill_flow_open(sk, to, phase)) {
+		if (!*timeo) {
+			sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+			if (rill_flow_block(sk, to, phase))
+				return -EAGAIN;
+			continue;
+		}
+		*timeo = rill_flow_wait(sk, to, phase, *timeo);
+		if (signal_pending(current) && !rill_flow_open(sk, to, phase))
+			return sock_intr_errno(*timeo);
+	}
+	return 0;
+}
+
 /**
- * rill_flow_admit() - wait until a send may go on
+ * rill_flow_may_make() - wait until the sender may have one more in flight
  * @sk: the sender
  * @to: the receiver, referenced
  * @timeo: jiffies to wait; gets what is left
  *
- * Return: 0 if the send may be tried, which may find an error or that another
- * sender was faster; -EAGAIN, with poll of sk told to wait; or the errno of a
- * signal.
+ * Return: 0 if the send may be tried, which may find an error; -EAGAIN; or the
+ * errno of a signal.
  */
-int rill_flow_admit(struct sock *sk, struct sock *to, long *timeo)
+int rill_flow_may_make(struct sock *sk, struct sock *to, long *timeo)
 {
-	while (!rill_flow_open(sk, to)) {
-		if (!*timeo) {
-			sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-			if (rill_flow_block(sk, to))
-				return -EAGAIN;
-			continue;
-		}
-		*timeo = rill_flow_wait(sk, to, *timeo);
-		if (signal_pending(current) && !rill_flow_open(sk, to))
-			return sock_intr_errno(*timeo);
-	}
-	return 0;
+	return rill_flow_admit(sk, to, RILL_FLOW_MAKE, timeo);
+}
+
+/**
+ * rill_flow_may_queue() - wait until the receiver has room
+ * @sk: the sender, whose message is made
+ * @to: the receiver, referenced
+ * @timeo: jiffies to wait; gets what is left
+ *
+ * Return: 0 if it may be tried: another sender may be faster; -EAGAIN, with
+ * poll of sk told to wait for this receiver; or the errno of a signal.
+ */
+int rill_flow_may_queue(struct sock *sk, struct sock *to, long *timeo)
+{
+	return rill_flow_admit(sk, to, RILL_FLOW_QUEUE, timeo);
 }
 
 /* For poll: is there room where sk would send, or where it could not? */
@@ -219,7 +229,7 @@ bool rill_flow_writable(struct sock *sk)
 	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	rcu_read_lock();
 	to = READ_ONCE(rill_sk(sk)->blocked_on);
-	blocked = to && !rill_flow_open(sk, to);
+	blocked = to && !rill_flow_open(sk, to, RILL_FLOW_QUEUE);
 	rcu_read_unlock();
 	if (blocked)
 		return false;
@@ -227,7 +237,8 @@ bool rill_flow_writable(struct sock *sk)
 	peer = rill_peer_get(sk);
 	if (!peer)
 		return true;
-	blocked = !rill_flow_open(sk, peer) && rill_flow_block(sk, peer);
+	blocked = !rill_flow_open(sk, peer, RILL_FLOW_QUEUE) &&
+		  rill_flow_block(sk, peer, RILL_FLOW_QUEUE);
 	sock_put(peer);
 	return !blocked;
 }

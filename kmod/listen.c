@@ -17,7 +17,7 @@
  * to the file.  A connector in line holds its new end's first reference, and
  * one on the listener; the line holds none on the connector, whose release()
  * leaves it.  A listener that goes away empties both; nobody can join it then,
- * since rill_queue_join() looks at dead and sk_shutdown under the lock.
+ * since rill_queue_join() looks at sk_shutdown under the lock.
  *
  * Context: process.
  */
@@ -25,6 +25,8 @@
 #include <linux/sched/signal.h>
 
 #include "rill.h"
+
+#define RILL_ADMIT_BATCH	64
 
 /* The connector and its new end become a connection, seen by accept(). */
 static void __rill_queue_link(struct rill_sock *ls, struct sock *sk,
@@ -106,16 +108,21 @@ out:
 	return err;
 }
 
-/* Admit from the line while there is room. */
-static void __rill_line_admit(struct rill_sock *ls)
+/*
+ * Admit from the line while there is room, but not too many under one lock.
+ * Returns whether there are more to admit.
+ */
+static bool __rill_line_admit(struct rill_sock *ls)
 {
+	int budget = RILL_ADMIT_BATCH;
 	struct rill_sock *rs;
 	struct sock *child;
 
 	lockdep_assert_held(&ls->lock);
-	while (!rill_queue_full(&ls->sk) &&
-	       (rs = list_first_entry_or_null(&ls->line, struct rill_sock,
-					      link))) {
+	while (!rill_queue_full(&ls->sk) && !list_empty(&ls->line)) {
+		if (!budget--)
+			return true;
+		rs = list_first_entry(&ls->line, struct rill_sock, link);
 		spin_lock(&rs->lock);
 		child = __rill_line_remove(ls, rs);
 		__rill_queue_link(ls, &rs->sk, child);
@@ -129,6 +136,7 @@ static void __rill_line_admit(struct rill_sock *ls)
 		/* One more to accept: wake one more. */
 		ls->sk.sk_data_ready(&ls->sk);
 	}
+	return false;
 }
 
 /**
@@ -181,6 +189,7 @@ static struct sock *rill_line_refuse(struct rill_sock *ls)
 	if (rs) {
 		spin_lock(&rs->lock);
 		child = __rill_line_remove(ls, rs);
+		rill_peercred_clear(&rs->sk);
 		WRITE_ONCE(rs->sk.sk_err, ECONNREFUSED);
 		WRITE_ONCE(rs->sk.sk_state, TCP_CLOSE);
 		rs->sk.sk_state_change(&rs->sk);
@@ -235,6 +244,7 @@ int rill_listen(struct socket *sock, int backlog)
 	struct sock *sk = sock->sk;
 	struct rill_sock *rs = rill_sk(sk);
 	int err = -EINVAL;
+	bool more;
 
 	lock_sock(sk);
 	if (!rs->name || rs->name->holder != sk)
@@ -244,6 +254,7 @@ int rill_listen(struct socket *sock, int backlog)
 
 	/* What connectors will see as SO_PEERCRED. */
 	rill_peercred_current(sk);
+	sock_error(sk);
 
 	spin_lock(&rs->lock);
 	WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
@@ -251,8 +262,13 @@ int rill_listen(struct socket *sock, int backlog)
 	/* After a shutdown() it listens again. */
 	WRITE_ONCE(sk->sk_shutdown, 0);
 	rs->connecting = 0;
-	__rill_line_admit(rs);
 	spin_unlock(&rs->lock);
+	do {
+		spin_lock(&rs->lock);
+		more = __rill_line_admit(rs);
+		spin_unlock(&rs->lock);
+		cond_resched();
+	} while (more);
 	err = 0;
 out:
 	release_sock(sk);
@@ -301,11 +317,11 @@ static int rill_accept_wait(struct sock *sk, struct sock **child, long timeo)
 	finish_wait(sk_sleep(sk), &wait);
 
 	/*
-	 * A wake-up may have met this sleeper after it decided to go without a
-	 * connection: pass it on, or a connection and another sleeper would
-	 * wait for each other.
+	 * A wake-up may have met this sleeper after it took another connection,
+	 * or decided to go without: pass it on, or a connection and another
+	 * sleeper would wait for each other.
 	 */
-	if (!*child && READ_ONCE(sk->sk_ack_backlog))
+	if (READ_ONCE(sk->sk_ack_backlog))
 		sk->sk_data_ready(sk);
 	return *child ? 0 : err;
 }

@@ -67,8 +67,10 @@ static void __exit rill_exit(void)
 	/* No socket is left: each holds the module. */
 	rill_idle_exit();
 	rill_net_exit();
-	/* The last of them may still be freed by RCU. */
-	rcu_barrier();
+	/*
+	 * Nothing of the module is left to RCU: a socket holds the module until
+	 * its callback has run, and names are freed by kfree_rcu().
+	 */
 	proto_unregister(&rill_proto);
 }
 

@@ -110,7 +110,7 @@ static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
 	if (rill_wants_stamp(to))
 		__net_timestamp(skb);
 	rill_cb(skb)->charge = max_t(u32, skb->truesize, RILL_MSG_MIN_CHARGE);
-	rill_flow_charge(to, rill_cb(skb)->charge);
+	atomic_add(rill_cb(skb)->charge, &to->sk_rmem_alloc);
 	sock_skb_set_dropcount(to, skb);
 	skb_queue_tail(&to->sk_receive_queue, skb);
 	err = 0;
@@ -126,7 +126,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 	struct sk_buff *skb;
 	int err;
 
-	err = rill_flow_admit(sk, to, &timeo);
+	err = rill_flow_may_make(sk, to, &timeo);
 	if (err)
 		return err;
 	skb = rill_msg_alloc(sk, msg, len, cred);
@@ -139,15 +139,12 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		kfree_skb(skb);
 		return 0;
 	}
-	for (;;) {
+	do {
 		err = rill_msg_queue(sk, to, skb);
 		if (err != -EAGAIN)
 			break;
-		/* Another sender was faster. */
-		err = rill_flow_admit(sk, to, &timeo);
-		if (err)
-			break;
-	}
+		err = rill_flow_may_queue(sk, to, &timeo);
+	} while (!err);
 	if (!err)
 		to->sk_data_ready(to);
 	else
@@ -243,7 +240,7 @@ static bool rill_msg_unlink(struct sock *sk, struct sk_buff *skb)
 		__skb_unlink(skb, queue);
 	spin_unlock(&queue->lock);
 	if (queued)
-		rill_flow_uncharge(sk, rill_cb(skb)->charge);
+		atomic_sub(rill_cb(skb)->charge, &sk->sk_rmem_alloc);
 	return queued;
 }
 
@@ -253,7 +250,7 @@ void rill_msg_purge(struct sock *sk)
 	struct sk_buff *skb;
 
 	while ((skb = skb_dequeue(&sk->sk_receive_queue))) {
-		rill_flow_uncharge(sk, rill_cb(skb)->charge);
+		atomic_sub(rill_cb(skb)->charge, &sk->sk_rmem_alloc);
 		kfree_skb(skb);
 	}
 }

@@ -132,15 +132,10 @@ static int rill_key_permission(const struct net *net, const struct rill_key *key
 	return 0;
 }
 
-static void rill_name_free(struct rill_name *name)
-{
-	kfree_rcu(name, rcu);
-}
-
 void rill_name_put(struct rill_name *name)
 {
 	if (name && refcount_dec_and_test(&name->ref))
-		rill_name_free(name);
+		kfree_rcu(name, rcu);
 }
 
 static struct rill_name *rill_name_alloc(struct sock *sk,

@@ -70,8 +70,10 @@ static int __net_init rill_net_ns_init(struct net *net)
 	int err, i;
 
 	rn->max_waiting = RILL_MAX_WAITING;
-	for (i = 0; i < RILL_SOCK_BUCKETS; i++)
+	for (i = 0; i < RILL_SOCK_BUCKETS; i++) {
 		spin_lock_init(&rn->buckets[i].lock);
+		INIT_LIST_HEAD(&rn->buckets[i].head);
+	}
 
 	rn->stats = alloc_percpu(struct rill_stats);
 	if (!rn->stats)

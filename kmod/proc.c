@@ -80,35 +80,15 @@ void rill_show_fdinfo(struct seq_file *m, struct socket *sock)
 
 /* ---- /proc/net/rill ---- */
 
-/*
- * A position is a bucket and a place in it, plus one for the headline.  So a
- * read that goes on where the last one stopped has one bucket to walk.
- */
-#define RILL_POS_SHIFT	32
-
-static struct sock *rill_seq_find(struct seq_file *seq, loff_t *pos)
+/* A position is that of rill_sock_next() plus one, for the headline. */
+static struct sock *rill_seq_walk(struct seq_file *seq, loff_t *pos,
+				  struct sock *prev)
 {
-	struct rill_net *rn = rill_net(seq_file_net(seq));
-	unsigned long b = (*pos - 1) >> RILL_POS_SHIFT;
-	u32 skip = *pos - 1;
+	u64 at = *pos - 1;
+	struct sock *sk = rill_sock_next(seq_file_net(seq), &at, prev);
 
-	for (; b < RILL_SOCK_BUCKETS; b++, skip = 0) {
-		struct rill_bucket *bucket = &rn->buckets[b];
-		struct rill_sock *rs;
-		u32 n = 0;
-
-		spin_lock(&bucket->lock);
-		hlist_for_each_entry(rs, &bucket->head, node) {
-			if (n++ < skip)
-				continue;
-			*pos = ((loff_t)b << RILL_POS_SHIFT) + n;
-			sock_hold(&rs->sk);
-			spin_unlock(&bucket->lock);
-			return &rs->sk;
-		}
-		spin_unlock(&bucket->lock);
-	}
-	return NULL;
+	*pos = at + 1;
+	return sk;
 }
 
 static void rill_seq_stop(struct seq_file *seq, void *v)
@@ -121,14 +101,19 @@ static void rill_seq_stop(struct seq_file *seq, void *v)
 
 static void *rill_seq_start(struct seq_file *seq, loff_t *pos)
 {
-	return *pos ? rill_seq_find(seq, pos) : SEQ_START_TOKEN;
+	return *pos ? rill_seq_walk(seq, pos, NULL) : SEQ_START_TOKEN;
 }
 
 static void *rill_seq_next(struct seq_file *seq, void *v, loff_t *pos)
 {
-	rill_seq_stop(seq, v);
+	struct sock *prev = v == SEQ_START_TOKEN ? NULL : v;
+	struct sock *sk;
+
 	++*pos;
-	return rill_seq_find(seq, pos);
+	sk = rill_seq_walk(seq, pos, prev);
+	if (prev)
+		sock_put(prev);
+	return sk;
 }
 
 static int rill_seq_show(struct seq_file *seq, void *v)

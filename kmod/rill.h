@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the module share.  The way of a byte through them: socket,
+ * What the parts of the module share.  The way of a byte through them: socket,
  * name, listen and connect, stream, ring, wait; and of a message: socket, name,
  * dgram, msg, flow, wait.
  */
@@ -46,12 +46,14 @@ struct rill_stats {
 	u64			count[RILL_STAT_MAX];
 };
 
-#define RILL_SOCK_BUCKETS	64
+#define RILL_SOCK_BUCKET_BITS	6
+#define RILL_SOCK_BUCKETS	BIT(RILL_SOCK_BUCKET_BITS)
 
 /* Sockets of a namespace, for /proc/net/rill. */
 struct rill_bucket {
-	spinlock_t		lock;	/* of head, and of its sockets' node */
-	struct hlist_head	head;
+	spinlock_t		lock;	/* of the rest, and its sockets' node */
+	struct list_head	head;	/* in the order of their ids */
+	u64			next_id;
 };
 
 struct rill_net {
@@ -170,9 +172,8 @@ void rill_peercred_clear(struct sock *sk);
  *    never taken by the data path.
  *  - lock guards sk_state, sk_shutdown, dead, queue, line, waiting, link,
  *    listener, child and, for datagrams, peer.  Order: lock_sock(), then the
- *    listener's lock, then the connector's (rill_lock_cmp() tells lockdep).
- *    Under it only queue locks, peer_wait.lock and bucket locks are not taken:
- *    a bucket lock comes before it.
+ *    listener's lock, then the connector's (rill_lock_cmp() tells lockdep),
+ *    then sk_peer_lock, a queue's lock or a peer_wait.lock.
  *  - name: NULL, then published once (release/acquire) and kept until the
  *    socket is freed, so that whoever holds a reference may read it.
  *  - peer of a stream or seqpacket: NULL, then published once under lock
@@ -221,7 +222,8 @@ struct rill_sock {
 	kuid_t			bind_uid;
 	kgid_t			bind_gid;
 
-	struct hlist_node	node;		/* bucket lock */
+	struct list_head	node;		/* bucket lock */
+	u64			id;		/* unique in the bucket */
 };
 
 static inline struct rill_sock *rill_sk(const struct sock *sk)
@@ -284,6 +286,7 @@ static inline bool rill_wants_cred(const struct sock *sk, const struct sock *pee
 struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 			     int kern);
 void rill_sock_close(struct sock *sk);
+struct sock *rill_sock_next(struct net *net, u64 *pos, struct sock *prev);
 struct sock *rill_peer_get(struct sock *sk);
 void rill_name_copy(struct msghdr *msg, const struct sock *from);
 int rill_socket_register(void);
@@ -335,11 +338,10 @@ void rill_dgram_dissolve(struct sock *sk, struct sock *peer);
 void rill_dgram_close(struct sock *sk);
 
 bool rill_flow_room(const struct sock *sk);
-void rill_flow_charge(struct sock *sk, unsigned int bytes);
-void rill_flow_uncharge(struct sock *sk, unsigned int bytes);
 void rill_flow_wake(struct sock *sk);
 void rill_flow_sent(struct sock *sk);
-int rill_flow_admit(struct sock *sk, struct sock *to, long *timeo);
+int rill_flow_may_make(struct sock *sk, struct sock *to, long *timeo);
+int rill_flow_may_queue(struct sock *sk, struct sock *to, long *timeo);
 void rill_flow_unblock(struct sock *sk);
 bool rill_flow_writable(struct sock *sk);
 void rill_flow_init(struct sock *sk);

@@ -125,12 +125,13 @@ static void rill_page_put(struct rill_ring *ring, struct rill_slot *slot)
 	struct page *page = slot->page;
 	u32 head = ring->sp_head;
 
-	if (!(slot->flags & RILL_SLOT_OWN) || page_count(page) != 1) {
+	if (!(slot->flags & RILL_SLOT_OWN)) {
 		put_page(page);
 		return;
 	}
-	/* Acquire: the writer has read the entry that it took. */
-	if (head - smp_load_acquire(&ring->sp_tail) < RILL_SPARES) {
+	/* Acquire, of sp_tail: the writer has read the entry that it took. */
+	if (head - smp_load_acquire(&ring->sp_tail) < RILL_SPARES &&
+	    page_count(page) == 1) {
 		ring->spare[head % RILL_SPARES] = page;
 		/* Release: the entry, and the end of the use of the page. */
 		smp_store_release(&ring->sp_head, head + 1);
@@ -150,11 +151,14 @@ static int rill_slots_reserve(struct rill_ring *ring, u32 n,
 {
 	/* Acquire: the reader is done with the slots that it gave back. */
 	u32 used = ring->w_pos - smp_load_acquire(&ring->r_pos);
-	u32 here = min(used, ring->w_pos - ring->w_base);
 	struct rill_seg *seg = ring->w_seg;
 	struct rill_slot *link;
-	u32 size;
+	u32 size, here;
 
+	/* Older slots are given back; this keeps the difference from wrapping. */
+	if (ring->w_pos - ring->w_base > seg->mask)
+		ring->w_base = ring->w_pos - seg->mask - 1;
+	here = min(used, ring->w_pos - ring->w_base);
 	if (used + n > limit->slots)
 		return -EAGAIN;
 	if (here + n <= seg->mask)
@@ -211,31 +215,33 @@ static size_t rill_write_append(struct rill_ring *ring, struct rill_slot *slot,
  * Copy up to n bytes into a new slot: of a new page, or, behind a mark, of the
  * page that the slot before the mark has begun.  Room for the slot is reserved.
  */
-static ssize_t rill_write_slot(struct rill_ring *ring, struct page *page,
-			       unsigned int off, struct iov_iter *from, size_t n)
+static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
+			       struct iov_iter *from, size_t n)
 {
 	struct rill_slot *slot = rill_slot_at(ring, ring->w_pos);
-	bool shared = page;
+	unsigned int off = open ? open->off + open->len : 0;
+	struct page *page;
 	ssize_t copied;
 
-	if (!page) {
-		page = rill_page_get(ring);
-		if (!page)
-			return -ENOMEM;
-	}
+	page = open ? open->page : rill_page_get(ring);
+	if (!page)
+		return -ENOMEM;
 	n = min_t(size_t, n, PAGE_SIZE - off);
 	copied = copy_from_iter(page_address(page) + off, n, from);
 	if (!copied) {
-		if (!shared)
+		if (!open)
 			ring->w_page = page;
 		return -EFAULT;
 	}
 	/*
-	 * The slot that has the page already cannot be given back meanwhile:
-	 * the reader has seen nothing behind it yet.
+	 * The page is the new slot's now, and the old one has a reference.
+	 * That one cannot be given back meanwhile: the reader has seen nothing
+	 * behind it yet.
 	 */
-	if (shared)
+	if (open) {
 		get_page(page);
+		WRITE_ONCE(open->flags, 0);
+	}
 	slot->page = page;
 	slot->off = off;
 	slot->flags = RILL_SLOT_OWN;
@@ -254,9 +260,7 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 			       const struct rill_cred *cred)
 {
 	struct rill_slot *open, *slot;
-	struct page *page = NULL;
 	struct rill_mark *mark;
-	unsigned int off = 0;
 	ssize_t copied;
 	int err;
 
@@ -269,17 +273,13 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 	rill_cred_set(&mark->cred, cred);
 
 	open = rill_slot_open(ring);
-	if (open) {
-		page = open->page;
-		off = open->off + open->len;
-	}
 	slot = rill_slot_at(ring, ring->w_pos);
 	slot->mark = mark;
 	slot->flags = RILL_SLOT_MARK;
 	slot->len = 0;
 	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
 
-	copied = rill_write_slot(ring, page, off, from, n);
+	copied = rill_write_slot(ring, open, from, n);
 	if (copied < 0) {
 		WRITE_ONCE(ring->w_pos, ring->w_pos - 1);
 		rill_cred_clear(&mark->cred);
@@ -328,7 +328,7 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 		} else {
 			n = rill_slots_reserve(ring, 1, limit);
 			if (!n)
-				n = rill_write_slot(ring, NULL, 0, from, room);
+				n = rill_write_slot(ring, NULL, from, room);
 		}
 		if (n < 0)
 			break;
@@ -347,6 +347,49 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 void rill_ring_discard(struct rill_ring *ring)
 {
 	WRITE_ONCE(ring->discard, true);
+}
+
+/* ---- giving back ---- */
+
+/* Give back all that the ring holds, read or not.  Both sides are excluded. */
+void rill_ring_purge(struct rill_ring *ring)
+{
+	struct page *page;
+
+	while (ring->r_pos != ring->w_pos) {
+		struct rill_seg *seg = ring->r_seg;
+		struct rill_slot *slot = &seg->slot[ring->r_pos & seg->mask];
+
+		if (slot->flags & RILL_SLOT_LINK) {
+			ring->r_seg = slot->next;
+			if (seg != &ring->first)
+				kvfree(seg);
+		} else if (slot->flags & RILL_SLOT_MARK) {
+			rill_cred_clear(&ring->r_cred);
+			ring->r_cred = slot->mark->cred;
+			kfree(slot->mark);
+		} else if (slot->flags & RILL_SLOT_OWN) {
+			rill_page_free(ring, slot->page);
+		} else {
+			put_page(slot->page);
+		}
+		ring->r_pos++;
+	}
+	while (ring->sp_tail != ring->sp_head) {
+		page = ring->spare[ring->sp_tail++ % RILL_SPARES];
+		rill_page_free(ring, page);
+	}
+	if (ring->w_page)
+		rill_page_free(ring, ring->w_page);
+	if (ring->w_seg != &ring->first)
+		kvfree(ring->w_seg);
+	ring->w_seg = &ring->first;
+	ring->r_seg = &ring->first;
+	ring->w_base = ring->w_pos;
+	ring->w_page = NULL;
+	ring->w_open = false;
+	ring->r_off = 0;
+	WRITE_ONCE(ring->tail, ring->head);
 }
 
 /* ---- the reader's side ---- */
@@ -430,13 +473,17 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	};
 	size_t len = rd->len, skip = rd->skip, total = 0, n, copied;
 
-	if (READ_ONCE(ring->discard))
+	if (READ_ONCE(ring->discard)) {
+		/* The writing end is gone, so this excludes both sides. */
+		rill_ring_purge(ring);
 		return 0;
+	}
 
 	while (len && avail) {
 		struct rill_slot *slot = &cur.seg->slot[cur.pos & cur.seg->mask];
 
-		if (unlikely(slot->flags & (RILL_SLOT_MARK | RILL_SLOT_LINK))) {
+		if (unlikely(READ_ONCE(slot->flags) &
+			     (RILL_SLOT_MARK | RILL_SLOT_LINK))) {
 			if (slot->flags & RILL_SLOT_MARK &&
 			    rill_mark_stops(rd, &cur, slot)) {
 				rd->stopped = true;
@@ -529,49 +576,7 @@ void rill_ring_want(struct rill_ring *ring, int what)
 	smp_mb__after_atomic();
 }
 
-/* ---- giving back ---- */
-
-/* Give back all that the ring holds, read or not.  Both sides are excluded. */
-void rill_ring_purge(struct rill_ring *ring)
-{
-	struct page *page;
-
-	while (ring->r_pos != ring->w_pos) {
-		struct rill_seg *seg = ring->r_seg;
-		struct rill_slot *slot = &seg->slot[ring->r_pos & seg->mask];
-
-		if (slot->flags & RILL_SLOT_LINK) {
-			ring->r_seg = slot->next;
-			if (seg != &ring->first)
-				kvfree(seg);
-		} else if (slot->flags & RILL_SLOT_MARK) {
-			rill_cred_clear(&ring->r_cred);
-			ring->r_cred = slot->mark->cred;
-			kfree(slot->mark);
-		} else if (slot->flags & RILL_SLOT_OWN &&
-			   page_count(slot->page) == 1) {
-			rill_page_free(ring, slot->page);
-		} else {
-			put_page(slot->page);
-		}
-		ring->r_pos++;
-	}
-	while (ring->sp_tail != ring->sp_head) {
-		page = ring->spare[ring->sp_tail++ % RILL_SPARES];
-		rill_page_free(ring, page);
-	}
-	if (ring->w_page)
-		rill_page_free(ring, ring->w_page);
-	if (ring->w_seg != &ring->first)
-		kvfree(ring->w_seg);
-	ring->w_seg = &ring->first;
-	ring->r_seg = &ring->first;
-	ring->w_base = ring->w_pos;
-	ring->w_page = NULL;
-	ring->w_open = false;
-	ring->r_off = 0;
-	WRITE_ONCE(ring->tail, ring->head);
-}
+/* ---- the end ---- */
 
 /**
  * rill_ring_kill() - nobody will read this any more

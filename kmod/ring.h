@@ -9,9 +9,12 @@
 
 /* What a slot holds. */
 enum {
-	RILL_SLOT_OWN	= 1 << 0,	/* a page that the ring allocated */
-	RILL_SLOT_MARK	= 1 << 1,	/* ancillary data for what follows */
-	RILL_SLOT_LINK	= 1 << 2,	/* go on in the next segment */
+	/* A page that the ring allocated; if slots share it, the last has it. */
+	RILL_SLOT_OWN	= 1 << 0,
+	/* Ancillary data for what follows. */
+	RILL_SLOT_MARK	= 1 << 1,
+	/* Go on in the next segment. */
+	RILL_SLOT_LINK	= 1 << 2,
 };
 
 /*

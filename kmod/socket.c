@@ -47,7 +47,7 @@ static int rill_lock_cmp(const struct lockdep_map *a,
 static struct rill_bucket *rill_bucket(const struct sock *sk)
 {
 	return &rill_net(sock_net(sk))->buckets[hash_ptr(sk,
-						ilog2(RILL_SOCK_BUCKETS))];
+						RILL_SOCK_BUCKET_BITS)];
 }
 
 static void rill_sock_hash(struct sock *sk)
@@ -55,7 +55,8 @@ static void rill_sock_hash(struct sock *sk)
 	struct rill_bucket *bucket = rill_bucket(sk);
 
 	spin_lock(&bucket->lock);
-	hlist_add_head(&rill_sk(sk)->node, &bucket->head);
+	rill_sk(sk)->id = bucket->next_id++;
+	list_add_tail(&rill_sk(sk)->node, &bucket->head);
 	spin_unlock(&bucket->lock);
 }
 
@@ -64,8 +65,51 @@ static void rill_sock_unhash(struct sock *sk)
 	struct rill_bucket *bucket = rill_bucket(sk);
 
 	spin_lock(&bucket->lock);
-	hlist_del_init(&rill_sk(sk)->node);
+	list_del_init(&rill_sk(sk)->node);
 	spin_unlock(&bucket->lock);
+}
+
+/* A position: the bucket, and the id in it. */
+#define RILL_POS_ID_BITS	(63 - 1 - RILL_SOCK_BUCKET_BITS)
+
+/**
+ * rill_sock_next() - walk the sockets of a namespace
+ * @net: the namespace
+ * @pos: where to look from; gets where the result stands
+ * @prev: the socket that stands right before @pos, or NULL
+ *
+ * Ids only grow and stand in order, so a walk that stops and goes on, at any
+ * position, sees every socket that is there all the time, once.
+ *
+ * Return: the socket with a reference, or NULL at the end.
+ */
+struct sock *rill_sock_next(struct net *net, u64 *pos, struct sock *prev)
+{
+	u64 b = *pos >> RILL_POS_ID_BITS;
+	u64 id = *pos & (BIT_ULL(RILL_POS_ID_BITS) - 1);
+	struct rill_sock *rs = NULL;
+
+	for (; b < RILL_SOCK_BUCKETS; b++, id = 0, prev = NULL) {
+		struct rill_bucket *bucket = &rill_net(net)->buckets[b];
+
+		spin_lock(&bucket->lock);
+		/* From prev, if it still stands there, else from the head. */
+		if (prev && !list_empty(&rill_sk(prev)->node))
+			rs = rill_sk(prev);
+		else
+			rs = list_entry(&bucket->head, struct rill_sock, node);
+		list_for_each_entry_continue(rs, &bucket->head, node) {
+			if (rs->id < id)
+				continue;
+			sock_hold(&rs->sk);
+			spin_unlock(&bucket->lock);
+			*pos = b << RILL_POS_ID_BITS | rs->id;
+			return &rs->sk;
+		}
+		spin_unlock(&bucket->lock);
+	}
+	*pos = b << RILL_POS_ID_BITS;
+	return NULL;
 }
 
 static void rill_sock_destruct(struct sock *sk)
@@ -76,7 +120,7 @@ static void rill_sock_destruct(struct sock *sk)
 	rill_name_put(rs->name);
 
 	WARN_ON_ONCE(!sk_unhashed(sk));
-	WARN_ON_ONCE(!hlist_unhashed(&rs->node));
+	WARN_ON_ONCE(!list_empty(&rs->node));
 	WARN_ON_ONCE(sk->sk_socket);
 	WARN_ON_ONCE(rs->peer || rs->listener || rs->child || rs->blocked_on);
 	WARN_ON_ONCE(!list_empty(&rs->queue) || !list_empty(&rs->line));

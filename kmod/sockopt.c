@@ -121,16 +121,36 @@ static int rill_set_passcred(struct socket *sock, sockptr_t optval,
 		return -EINVAL;
 	if (copy_from_sockptr(&val, optval, sizeof(val)))
 		return -EFAULT;
-	WRITE_ONCE(rill_sk(sock->sk)->passcred, val);
 	/* So that reading it works where the core would answer. */
 	err = sock_setsockopt(sock, SOL_SOCKET, SO_PASSCRED, optval, optlen);
-	return err == -EOPNOTSUPP ? 0 : err;
+	if (err && err != -EOPNOTSUPP)
+		return err;
+	WRITE_ONCE(rill_sk(sock->sk)->passcred, val);
+	return 0;
+}
+
+/* Wake who waits for room at sk. */
+static void rill_rcvbuf_changed(struct sock *sk)
+{
+	struct sock *peer;
+
+	if (!rill_is_stream(sk)) {
+		rill_flow_wake(sk);
+		return;
+	}
+	peer = rill_peer_get(sk);
+	if (peer) {
+		peer->sk_write_space(peer);
+		sock_put(peer);
+	}
 }
 
 /* Where the core lets the family have a look first (compat.h). */
 static int rill_set_socket(struct socket *sock, int optname, sockptr_t optval,
 			   unsigned int optlen)
 {
+	int err;
+
 	switch (optname) {
 	case SO_PASSCRED:
 		return rill_set_passcred(sock, optval, optlen);
@@ -141,7 +161,11 @@ static int rill_set_socket(struct socket *sock, int optname, sockptr_t optval,
 		/* A module cannot answer them. */
 		return -ENOPROTOOPT;
 	}
-	return sock_setsockopt(sock, SOL_SOCKET, optname, optval, optlen);
+	err = sock_setsockopt(sock, SOL_SOCKET, optname, optval, optlen);
+	/* As the core does for SO_SNDBUF: it may have grown for senders here. */
+	if (!err && (optname == SO_RCVBUF || optname == SO_RCVBUFFORCE))
+		rill_rcvbuf_changed(sock->sk);
+	return err;
 }
 
 int rill_setsockopt(struct socket *sock, int level, int optname,
