@@ -17,7 +17,7 @@
 #include <linux/security.h>
 
 #include "ring.h"
-#include "rill.h"
+#include "af_rill.h"
 
 /**
  * rill_connection_link() - one direction of a new connection

@@ -17,7 +17,7 @@
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 void rill_cred_clear(struct rill_cred *cred)
 {

@@ -10,7 +10,7 @@
  *
  * Context: process.
  */
-#include "rill.h"
+#include "af_rill.h"
 
 static void rill_dgram_associate(struct sock *sk, struct sock *peer)
 {

@@ -27,7 +27,7 @@
  */
 #include <linux/sched/signal.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 bool rill_flow_room(const struct sock *sk)
 {

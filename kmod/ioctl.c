@@ -10,7 +10,7 @@
 #include <linux/uaccess.h>
 
 #include "ring.h"
-#include "rill.h"
+#include "af_rill.h"
 
 /* Unread bytes of a stream; the length of the next message. */
 long rill_recv_queue(struct sock *sk)

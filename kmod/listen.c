@@ -24,7 +24,7 @@
 #include <linux/security.h>
 #include <linux/sched/signal.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 #define RILL_ADMIT_BATCH	64
 

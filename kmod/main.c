@@ -6,7 +6,7 @@
 #include <linux/module.h>
 
 #include "ring.h"
-#include "rill.h"
+#include "af_rill.h"
 
 unsigned int rill_family __ro_after_init = RILL_FAMILY_DEFAULT;
 module_param_named(family, rill_family, uint, 0444);

@@ -21,7 +21,7 @@
 #include <linux/skbuff.h>
 #include <linux/uio.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 /* As unix(7): what SO_SNDBUF has to hold besides the message. */
 #define RILL_MSG_OVERHEAD	32

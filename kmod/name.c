@@ -20,7 +20,7 @@
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 static u32 rill_key_hash(const void *data, u32 len, u32 seed)
 {

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/sysctl.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 #define RILL_MAX_WAITING	4096
 

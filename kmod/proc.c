@@ -11,7 +11,7 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 static const char *rill_type_name(const struct sock *sk)
 {

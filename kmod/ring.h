@@ -5,7 +5,7 @@
 #ifndef _RILL_RING_H
 #define _RILL_RING_H
 
-#include "rill.h"
+#include "af_rill.h"
 
 /* What a slot holds. */
 enum {

@@ -14,7 +14,7 @@
 #include <linux/slab.h>
 
 #include "ring.h"
-#include "rill.h"
+#include "af_rill.h"
 
 struct proto rill_proto = {
 	.name		= "RILL",

@@ -12,7 +12,7 @@
 #include <linux/sockptr.h>
 #include <linux/uidgid.h>
 
-#include "rill.h"
+#include "af_rill.h"
 
 /* The name whose owner and mode sk may set: its own. */
 static struct rill_name *rill_own_name(struct sock *sk)

@@ -15,7 +15,7 @@
 #include <linux/uio.h>
 
 #include "ring.h"
-#include "rill.h"
+#include "af_rill.h"
 
 /* The ring is full.  Sleep until a quarter of it is free, or for timeo. */
 static long rill_space_wait(struct sock *sk, struct rill_ring *ring,

@@ -16,7 +16,7 @@
 #include <linux/poll.h>
 
 #include "ring.h"
-#include "rill.h"
+#include "af_rill.h"
 
 /* A wake-up for all events; TASK_NORMAL because a lingering close() is killable. */
 void rill_wake_hangup(struct sock *sk, bool both)

@@ -4,8 +4,8 @@
  * name, listen and connect, stream, ring, wait; and of a message: socket, name,
  * dgram, msg, flow, wait.
  */
-#ifndef _RILL_H
-#define _RILL_H
+#ifndef _AF_RILL_H
+#define _AF_RILL_H
 
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -377,4 +377,4 @@ void rill_show_fdinfo(struct seq_file *m, struct socket *sock);
 int rill_proc_init(struct net *net);
 void rill_proc_exit(struct net *net);
 
-#endif /* _RILL_H */
+#endif /* _AF_RILL_H */
