@@ -232,27 +232,36 @@ out:
 static bool rill_msg_unlink(struct sock *sk, struct sk_buff *skb)
 {
 	struct sk_buff_head *queue = &sk->sk_receive_queue;
-	bool queued;
+	u32 charge;
 
 	spin_lock(&queue->lock);
-	queued = skb->next;
-	if (queued)
+	charge = rill_cb(skb)->charge;
+	if (charge) {
+		rill_cb(skb)->charge = 0;
 		__skb_unlink(skb, queue);
+	}
 	spin_unlock(&queue->lock);
-	if (queued)
-		atomic_sub(rill_cb(skb)->charge, &sk->sk_rmem_alloc);
-	return queued;
+	atomic_sub(charge, &sk->sk_rmem_alloc);
+	return charge;
 }
 
 /* Drop all that is queued: the owner closes, or the sender resets. */
 void rill_msg_purge(struct sock *sk)
 {
+	struct sk_buff_head *queue = &sk->sk_receive_queue, gone;
+	unsigned int bytes = 0;
 	struct sk_buff *skb;
 
-	while ((skb = skb_dequeue(&sk->sk_receive_queue))) {
-		atomic_sub(rill_cb(skb)->charge, &sk->sk_rmem_alloc);
-		kfree_skb(skb);
+	__skb_queue_head_init(&gone);
+	spin_lock(&queue->lock);
+	skb_queue_walk(queue, skb) {
+		bytes += rill_cb(skb)->charge;
+		rill_cb(skb)->charge = 0;
 	}
+	skb_queue_splice_init(queue, &gone);
+	spin_unlock(&queue->lock);
+	atomic_sub(bytes, &sk->sk_rmem_alloc);
+	__skb_queue_purge(&gone);
 }
 
 unsigned int rill_msg_next_len(struct sock *sk)
