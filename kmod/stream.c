@@ -18,15 +18,17 @@
 #include "af_rill.h"
 
 /* The ring is full.  Sleep until a quarter of it is free, or for timeo. */
-static long rill_space_wait(struct sock *sk, struct rill_ring *ring,
-			    const struct rill_limit *limit, long timeo)
+static long rill_space_wait(struct sock *sk, struct rill_ring *ring, long timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	struct rill_limit limit;
 
 	rill_wait_add(sk, &wait);
 	for (;;) {
 		rill_ring_want(ring, RILL_WANT_SPACE);
-		if (rill_ring_writable(ring, limit) ||
+		/* Anew: SO_SNDBUF may have grown, which wakes this. */
+		rill_ring_limit(ring, sk, &limit);
+		if (rill_ring_writable(ring, &limit) ||
 		    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
 		    !timeo || signal_pending(current))
 			break;
@@ -93,7 +95,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 				continue;
 			break;
 		}
-		timeo = rill_space_wait(sk, ring, &limit, timeo);
+		timeo = rill_space_wait(sk, ring, timeo);
 		if (signal_pending(current)) {
 			err = sock_intr_errno(timeo);
 			break;
