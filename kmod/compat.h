@@ -75,11 +75,11 @@
 #endif
 
 /*
- * SO_PASSCRED.  Up to 6.2 the core keeps every SOL_SOCKET option to itself and
+ * SO_PASSCRED.  Up to 6.1 the core keeps every SOL_SOCKET option to itself and
  * the bit in the socket's flags.  Later, a family may ask for the call, which
- * it must: 7.0 refuses the option outside the families that it knows.
+ * it must: 7.2 refuses the option outside the families that it knows.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 static inline void rill_custom_sockopt(struct socket *sock)
 {
 }
@@ -123,7 +123,7 @@ static inline void rill_passcred_inherit(struct socket *sock, bool on)
 }
 #endif
 
-/* 7.0 hides the counter of drops; sk_drops_add() took an skb before. */
+/* 6.18 hides the counter of drops; sk_drops_add() took an skb before. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define rill_drops_inc(sk)	atomic_inc(&(sk)->sk_drops)
 #else
