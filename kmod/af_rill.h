@@ -22,6 +22,9 @@
 
 struct rill_ring;
 
+/* For data: no OOM kill at the cgroup's limit, but a short count or ENOMEM. */
+#define RILL_GFP_DATA	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 extern unsigned int rill_family;
 extern struct proto rill_proto;
 

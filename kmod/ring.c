@@ -47,9 +47,6 @@
 #define RILL_BYTES_PER_SLOT	512
 #define RILL_MIN_SLOTS		16
 
-/* No OOM kill for a message: at the cgroup's limit, a short count or ENOMEM. */
-#define RILL_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-
 struct rill_ring *rill_ring_alloc(struct sock *sk)
 {
 	struct rill_ring *ring;
@@ -107,7 +104,7 @@ static struct page *rill_page_get(struct rill_ring *ring)
 		smp_store_release(&ring->sp_tail, tail + 1);
 		return page;
 	}
-	page = alloc_page(RILL_GFP);
+	page = alloc_page(RILL_GFP_DATA);
 	if (page)
 		atomic_add(PAGE_SIZE, &ring->sk->sk_rmem_alloc);
 	return page;
@@ -165,7 +162,7 @@ static int rill_slots_reserve(struct rill_ring *ring, u32 n,
 		return 0;
 
 	size = roundup_pow_of_two(max(2 * (seg->mask + 1), n + 2));
-	seg = kvmalloc(struct_size(seg, slot, size), RILL_GFP);
+	seg = kvmalloc(struct_size(seg, slot, size), RILL_GFP_DATA);
 	if (!seg)
 		return -ENOMEM;
 	seg->mask = size - 1;
@@ -267,7 +264,7 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 	err = rill_slots_reserve(ring, 2, limit);
 	if (err)
 		return err;
-	mark = kzalloc(sizeof(*mark), RILL_GFP);
+	mark = kzalloc(sizeof(*mark), RILL_GFP_DATA);
 	if (!mark)
 		return -ENOMEM;
 	rill_cred_set(&mark->cred, cred);
