@@ -353,6 +353,7 @@ void rill_flow_init(struct sock *sk);
 
 __poll_t rill_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
+int rill_set_rcvlowat(struct sock *sk, int val);
 void rill_write_space(struct sock *sk);
 void rill_wait_add(struct sock *sk, struct wait_queue_entry *wait);
 void rill_wait_remove(struct sock *sk, struct wait_queue_entry *wait);

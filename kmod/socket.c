@@ -309,7 +309,8 @@ static int rill_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 	.show_fdinfo	= rill_show_fdinfo,	\
 	.mmap		= sock_no_mmap,		\
 	RILL_COMPAT_SENDPAGE			\
-	.set_peek_off	= sk_set_peek_off
+	.set_peek_off	= sk_set_peek_off,	\
+	.set_rcvlowat	= rill_set_rcvlowat
 
 static const struct proto_ops rill_stream_ops = {
 	RILL_COMMON_OPS,

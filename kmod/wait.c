@@ -80,7 +80,23 @@ static bool rill_stream_readable(struct sock *sk, struct sock *peer)
 	lowat = min_t(unsigned long, sock_rcvlowat(sk, 0, INT_MAX),
 		      limit.bytes / 2);
 	/* A ring full of small pieces has to be read whatever the mark is. */
-	return bytes >= lowat || !rill_ring_writable(ring, &limit);
+	if (bytes >= lowat || !rill_ring_writable(ring, &limit))
+		return true;
+	/*
+	 * Then the writer has to go on.  It may sleep since before SO_RCVBUF
+	 * grew, of which not every kernel tells the family (compat.h).
+	 */
+	rill_ring_consumed(ring, peer);
+	return false;
+}
+
+/* SO_RCVLOWAT, under lock_sock(): what is there may be enough now. */
+int rill_set_rcvlowat(struct sock *sk, int val)
+{
+	WRITE_ONCE(sk->sk_rcvlowat, val ?: 1);
+	if (rill_recv_queue(sk))
+		sk->sk_data_ready(sk);
+	return 0;
 }
 
 static bool rill_stream_writable(struct sock *sk, struct sock *peer)

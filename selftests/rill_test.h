@@ -41,6 +41,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -324,6 +325,16 @@ static inline int rt_set_nonblock(int fd, bool on)
 		return -errno;
 	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
 	return SYS(fcntl(fd, F_SETFL, flags));
+}
+
+/* Is the running kernel this one or later? */
+static inline bool rt_kernel_is(unsigned int major, unsigned int minor)
+{
+	unsigned int a = 0, b = 0;
+	struct utsname un;
+
+	return !uname(&un) && sscanf(un.release, "%u.%u", &a, &b) == 2 &&
+	       (a > major || (a == major && b >= minor));
 }
 
 static inline int rt_set_int(int fd, int level, int opt, int val)

@@ -709,6 +709,9 @@ TEST_F(capacity, growing_wakes_the_writer)
 	for (last = 0; last < 2; last++) {
 		int fd[2];
 
+		/* Before, the core does not tell the family of SO_RCVBUF. */
+		if (last && !rt_kernel_is(6, 2))
+			break;
 		ASSERT_EQ(0, make_ring(fd, variant->snd, variant->rcv));
 		ASSERT_EQ(self->cap, rt_fill(fd[0], 4096));
 		c.fd = fd[0];
