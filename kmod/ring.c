@@ -565,12 +565,16 @@ void rill_ring_consumed(struct rill_ring *ring, struct sock *writer)
  * @what: RILL_WANT_SPACE or RILL_WANT_EMPTY
  *
  * The caller stands in its own wait queue already, and checks again after this.
+ *
+ * Return: whether that is news.
  */
-void rill_ring_want(struct rill_ring *ring, int what)
+bool rill_ring_want(struct rill_ring *ring, int what)
 {
-	set_bit(what, &ring->want);
-	/* Say it, then look; pairs with the barrier of rill_ring_consumed(). */
-	smp_mb__after_atomic();
+	/*
+	 * A full barrier: say it, then look.  Pairs with the one of
+	 * rill_ring_consumed().
+	 */
+	return !test_and_set_bit(what, &ring->want);
 }
 
 /* ---- the end ---- */

@@ -121,7 +121,7 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			const struct rill_cred *cred);
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd);
 void rill_ring_consumed(struct rill_ring *ring, struct sock *writer);
-void rill_ring_want(struct rill_ring *ring, int what);
+bool rill_ring_want(struct rill_ring *ring, int what);
 void rill_ring_unlocked(struct rill_ring *ring, struct mutex *writers);
 void rill_ring_discard(struct rill_ring *ring);
 void rill_ring_kill(struct rill_ring *ring, struct mutex *writers);

@@ -86,6 +86,9 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		err = n;
 		if (err != -EAGAIN)
 			break;
+		/* A peek may wait for more than will come: tell it. */
+		if (rill_ring_want(ring, RILL_WANT_SPACE))
+			wake = true;
 		/* Before it waits: one wake-up for all that is there by now. */
 		if (wake)
 			peer->sk_data_ready(peer);
@@ -152,9 +155,10 @@ static bool rill_data_ready(struct sock *sk, struct sock *peer,
 		return true;
 	if (bytes <= rd->skip)
 		return false;
-	/* Less than it hoped for, but no more comes before some is read? */
+	/* Less than it hoped for, but the writer waits for it to be read? */
 	rill_ring_limit(ring, peer, &limit);
-	return !rill_ring_writable(ring, &limit);
+	return test_bit(RILL_WANT_SPACE, &ring->want) &&
+	       !rill_ring_writable(ring, &limit);
 }
 
 static long rill_data_wait(struct sock *sk, struct sock *peer,
@@ -184,9 +188,8 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 	rd->need = 1;
 	if (rd->peek) {
 		rd->skip = max(sk_peek_offset(sk, MSG_PEEK), 0);
-		/* No more than is sure to come if nothing is read, see poll. */
 		rill_ring_limit(ring, peer, &limit);
-		rd->need = min(rd->skip + target, rill_limit_writable(&limit));
+		rd->need = min(rd->skip + target, limit.bytes);
 		rd->need = max(rd->need, rd->skip + 1);
 		if (wait && !rill_data_ready(sk, peer, rd))
 			return 0;

@@ -694,8 +694,8 @@ TEST_F(uring, worker_does_not_linger)
 	submit(_metadata, &self->io, sqe, 1);
 	EXPECT_EQ(0, next_cqe(&self->io, NULL, NULL));
 	self->fd[0] = -1;
-	EXPECT_EQ(POLLIN | POLLRDHUP | POLLHUP,
-		  rt_poll(self->fd[1], POLLRDHUP | POLLIN));
+	/* The completion may come before the last reference is gone. */
+	EXPECT_EQ(POLLRDHUP | POLLHUP, rt_poll(self->fd[1], POLLRDHUP));
 	EXPECT_EQ(1, SYS(recv(self->fd[1], buf, 10, 0)));
 }
 
