@@ -317,6 +317,9 @@ int rill_socketpair(struct socket *a, struct socket *b);
 void rill_connection_link(struct sock *sk, struct sock *peer);
 void rill_connection_close(struct sock *sk);
 struct sock *rill_connection_ready(struct sock *sk, long *timeo);
+struct sock *rill_connection_dest(struct sock *sk, const struct msghdr *msg,
+				  long *timeo);
+void rill_connection_sigpipe(const struct msghdr *msg, int err);
 int rill_shutdown(struct socket *sock, int how);
 void rill_linger(struct sock *sk);
 

@@ -171,6 +171,23 @@ struct sock *rill_connection_ready(struct sock *sk, long *timeo)
 	return ERR_PTR(sock_error(sk) ?: -ENOTCONN);
 }
 
+/* The same for a send, which may not name another destination. */
+struct sock *rill_connection_dest(struct sock *sk, const struct msghdr *msg,
+				  long *timeo)
+{
+	if (msg->msg_namelen)
+		return ERR_PTR(READ_ONCE(rill_sk(sk)->peer) ? -EISCONN :
+							      -EOPNOTSUPP);
+	return rill_connection_ready(sk, timeo);
+}
+
+/* A send has ended: if nobody reads any more, say so in both ways. */
+void rill_connection_sigpipe(const struct msghdr *msg, int err)
+{
+	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+}
+
 static int rill_connect_unspec(struct sock *sk)
 {
 	int err = 0;

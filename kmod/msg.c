@@ -194,9 +194,7 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (rill_is_dgram(sk)) {
 		to = rill_dgram_dest(sk, msg);
 	} else {
-		if (msg->msg_namelen)
-			return rill_sk(sk)->peer ? -EISCONN : -EOPNOTSUPP;
-		to = rill_connection_ready(sk, &timeo);
+		to = rill_connection_dest(sk, msg, &timeo);
 		if (!IS_ERR(to))
 			sock_hold(to);
 	}
@@ -220,9 +218,8 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		rill_flow_unblock(sk);
 	else if (err == -ECONNREFUSED)
 		rill_dgram_dissolve(sk, to);
-	else if (err == -EPIPE && !rill_is_dgram(sk) &&
-		 !(msg->msg_flags & MSG_NOSIGNAL))
-		send_sig(SIGPIPE, current, 0);
+	else if (!rill_is_dgram(sk))
+		rill_connection_sigpipe(msg, err);
 out:
 	sock_put(to);
 	return err ?: len;

@@ -119,9 +119,7 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (msg->msg_flags & ~RILL_SEND_FLAGS)
 		return -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
-	if (msg->msg_namelen)
-		return rill_sk(sk)->peer ? -EISCONN : -EOPNOTSUPP;
-	peer = rill_connection_ready(sk, &timeo);
+	peer = rill_connection_dest(sk, msg, &timeo);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 
@@ -136,9 +134,7 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
 	err = rill_stream_write(sk, peer, &msg->msg_iter, &cred, timeo);
 	rill_cred_clear(&cred);
-
-	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
-		send_sig(SIGPIPE, current, 0);
+	rill_connection_sigpipe(msg, err);
 	return err;
 }
 
