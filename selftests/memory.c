@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pages of a stream's ring: how many it holds while bytes flow, and that a
+ * quiet one holds none.  SO_MEMINFO tells; SK_MEMINFO_RMEM_ALLOC of the
+ * receiving end is what its ring has allocated.  AF_UNIX counts something else
+ * there, so there is no control.
+ */
+#include "rill_test.h"
+
+#define SK_MEMINFO_RMEM_ALLOC	0
+
+/* The ring keeps so many pages besides those that hold unread bytes. */
+#define KEPT_PAGES		(16 + 2)
+
+static char buf[1 << 20];
+
+static long held(int fd)
+{
+	__u32 m[9];
+	socklen_t len = sizeof(m);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, m, &len))
+		return -errno;
+	return m[SK_MEMINFO_RMEM_ALLOC];
+}
+
+/* The worker comes by within two seconds of quiet. */
+static bool wait_for_none(int fd)
+{
+	long long end = rt_now_ms() + RT_WAIT_MS;
+
+	while (held(fd) && rt_now_ms() < end)
+		rt_pause();
+	return !held(fd);
+}
+
+FIXTURE(memory)
+{
+	int fd[2];
+	long page;
+};
+
+FIXTURE_SETUP(memory)
+{
+	self->page = sysconf(_SC_PAGESIZE);
+	ASSERT_EQ(0, rt_pair(RT_RILL, SOCK_STREAM, self->fd));
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+TEST_F(memory, none_at_first)
+{
+	EXPECT_EQ(0, held(self->fd[0]));
+	EXPECT_EQ(0, held(self->fd[1]));
+}
+
+/* To and fro: the same pages again and again. */
+TEST_F(memory, steady_in_ping_pong)
+{
+	long most = 0, now;
+	int i;
+
+	for (i = 0; i < 5000; i++) {
+		ASSERT_EQ(100, SYS(send(self->fd[0], buf, 100, 0)));
+		ASSERT_EQ(100, SYS(recv(self->fd[1], buf, 200, 0)));
+		now = held(self->fd[1]);
+		if (now > most)
+			most = now;
+	}
+	EXPECT_LT(0, most);
+	EXPECT_GE(3 * self->page, most);
+	EXPECT_TRUE(wait_for_none(self->fd[1]));
+}
+
+/* A full ring holds what it carries; an empty one keeps a few, then none. */
+TEST_F(memory, full_and_drained)
+{
+	long cap = rt_capacity(self->fd[0], self->fd[1]);
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(cap, rt_fill(self->fd[0], 5000));
+		EXPECT_LE(cap, held(self->fd[1]));
+		EXPECT_GE(cap + KEPT_PAGES * self->page, held(self->fd[1]));
+		ASSERT_EQ(cap, rt_drain(self->fd[1], sizeof(buf)));
+		EXPECT_GE(KEPT_PAGES * self->page, held(self->fd[1]));
+	}
+	EXPECT_TRUE(wait_for_none(self->fd[1]));
+	/* And it works on from there. */
+	ASSERT_EQ(cap, rt_fill(self->fd[0], 5000));
+	ASSERT_EQ(cap, rt_drain(self->fd[1], sizeof(buf)));
+	EXPECT_TRUE(wait_for_none(self->fd[1]));
+}
+
+/* Bytes that nobody reads stay: only a drained ring is quiet. */
+TEST_F(memory, unread_bytes_stay)
+{
+	ASSERT_EQ(5, SYS(send(self->fd[0], "first", 5, 0)));
+	ASSERT_EQ(5, SYS(recv(self->fd[1], buf, 5, 0)));
+	ASSERT_EQ(6, SYS(send(self->fd[0], "second", 6, 0)));
+	/* Another pair goes quiet meanwhile, by which the worker has run. */
+	ASSERT_EQ(1, SYS(send(self->fd[1], "x", 1, 0)));
+	ASSERT_EQ(1, SYS(recv(self->fd[0], buf, 1, 0)));
+	ASSERT_TRUE(wait_for_none(self->fd[0]));
+	EXPECT_LT(0, held(self->fd[1]));
+	ASSERT_EQ(6, SYS(recv(self->fd[1], buf, 10, 0)));
+	EXPECT_EQ(0, memcmp(buf, "second", 6));
+	EXPECT_TRUE(wait_for_none(self->fd[1]));
+}
+
+/* What the closed end sent goes when it is read. */
+TEST_F(memory, after_close)
+{
+	long n;
+
+	ASSERT_LT(0, rt_fill(self->fd[0], 4000));
+	n = rt_fill(self->fd[1], 4000);
+	ASSERT_LT(0, n);
+	ASSERT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	ASSERT_EQ(0, rt_recv_all(self->fd[0], buf, n));
+	EXPECT_GE(KEPT_PAGES * self->page, held(self->fd[0]));
+	EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[0], buf, 1, MSG_DONTWAIT)));
+	EXPECT_EQ(0, SYS(recv(self->fd[0], buf, 1, MSG_DONTWAIT)));
+}
+
+/* A reset drops it all, with the next look at the latest. */
+TEST_F(memory, after_reset)
+{
+	ASSERT_LT(0, rt_fill(self->fd[0], 4000));
+	ASSERT_EQ(0, rt_set_linger(self->fd[0], 1, 0));
+	ASSERT_EQ(0, close(self->fd[0]));
+	self->fd[0] = -1;
+	EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[1], buf, 1, MSG_DONTWAIT)));
+	EXPECT_EQ(0, held(self->fd[1]));
+}
+
+/* Small pieces with marks between them cannot make it hold more than it may. */
+TEST_F(memory, marks_are_bounded)
+{
+	long cap = rt_capacity(self->fd[0], self->fd[1]), n = 0, i;
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec iov = { .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cmsg;
+	struct ucred cred = { .pid = getpid() };
+	long ret;
+	char c;
+
+	ASSERT_EQ(0, rt_set_int(self->fd[1], SOL_SOCKET, SO_PASSCRED, 1));
+	for (;;) {
+		c = n;
+		iov.iov_base = &c;
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_CREDENTIALS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(cred));
+		cred.uid = n % 2;
+		cred.gid = n % 2;
+		memcpy(CMSG_DATA(cmsg), &cred, sizeof(cred));
+		ret = SYS(sendmsg(self->fd[0], &msg, MSG_DONTWAIT));
+		if (ret < 0)
+			break;
+		ASSERT_EQ(1, ret);
+		ASSERT_GT(cap, ++n);
+	}
+	EXPECT_EQ(-EAGAIN, ret);
+	EXPECT_LT(16, n);
+	/*
+	 * They share pages (a new one where the array of slots has doubled),
+	 * and are far fewer than the bytes that would fit.
+	 */
+	EXPECT_GE(8 * self->page, held(self->fd[1]));
+	EXPECT_GE(cap / 512, n);
+	EXPECT_EQ(POLLIN, rt_events(self->fd[1], POLLIN));
+	EXPECT_EQ(0, rt_events(self->fd[0], POLLOUT));
+
+	for (i = 0; i < n; i++) {
+		iov.iov_base = buf;
+		iov.iov_len = 10;
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		/* One byte a read: there is a mark before each. */
+		ASSERT_EQ(1, SYS(recvmsg(self->fd[1], &msg, MSG_DONTWAIT)));
+		ASSERT_EQ((char)i, buf[0]);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		ASSERT_NE(NULL, cmsg);
+		memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
+		ASSERT_EQ(i % 2, cred.uid);
+	}
+	EXPECT_EQ(POLLOUT, rt_events(self->fd[0], POLLOUT));
+	EXPECT_TRUE(wait_for_none(self->fd[1]));
+}
+
+TEST_HARNESS_MAIN
