@@ -358,6 +358,8 @@ __poll_t rill_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
 int rill_set_rcvlowat(struct sock *sk, int val);
 void rill_write_space(struct sock *sk);
+void rill_space_want(struct sock *peer);
+bool rill_space_ask(struct sock *sk);
 void rill_wait_add(struct sock *sk, struct wait_queue_entry *wait);
 void rill_wait_remove(struct sock *sk, struct wait_queue_entry *wait);
 void rill_wake_hangup(struct sock *sk, bool both);

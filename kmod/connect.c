@@ -64,7 +64,6 @@ static struct sock *rill_child_alloc(struct sock *sk, struct sock *listener)
 	child->sk_sndbuf = READ_ONCE(listener->sk_sndbuf);
 	child->sk_userlocks = listener->sk_userlocks;
 	child->sk_rcvlowat = READ_ONCE(listener->sk_rcvlowat);
-	rill_sk(child)->passcred = rill_sk(listener)->passcred;
 
 	/* Bound, or it would not listen; the reference keeps the name. */
 	if (name && refcount_inc_not_zero(&name->ref))

@@ -180,7 +180,6 @@ static int rill_flow_admit(struct sock *sk, struct sock *to,
 {
 	while (!rill_flow_open(sk, to, phase)) {
 		if (!*timeo) {
-			sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 			if (rill_flow_block(sk, to, phase))
 				return -EAGAIN;
 			continue;
@@ -226,7 +225,6 @@ bool rill_flow_writable(struct sock *sk)
 	struct sock *to, *peer;
 	bool blocked;
 
-	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	rcu_read_lock();
 	to = READ_ONCE(rill_sk(sk)->blocked_on);
 	blocked = to && !rill_flow_open(sk, to, RILL_FLOW_QUEUE);

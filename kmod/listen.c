@@ -351,6 +351,7 @@ static int rill_accept_flags(struct socket *sock, struct socket *newsock,
 	rill_passcred_inherit(newsock, rill_passcred(sk));
 	newsock->state = SS_CONNECTED;
 	sock_graft(child, newsock);
+	WRITE_ONCE(cs->passcred, rill_passcred(sk));
 	WRITE_ONCE(cs->accepted, true);
 	rill_stat_inc(sock_net(sk), RILL_STAT_ACCEPT_OK);
 	return 0;

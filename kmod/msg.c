@@ -128,7 +128,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 
 	err = rill_flow_may_make(sk, to, &timeo);
 	if (err)
-		return err;
+		goto out;
 	skb = rill_msg_alloc(sk, msg, len, cred);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
@@ -145,10 +145,20 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 			break;
 		err = rill_flow_may_queue(sk, to, &timeo);
 	} while (!err);
-	if (!err)
+	if (!err) {
 		to->sk_data_ready(to);
-	else
+	} else {
 		kfree_skb(skb);
+		/* io_uring sends the same again: from the beginning. */
+		iov_iter_revert(&msg->msg_iter, len);
+	}
+out:
+	/* Not before the message is freed, which would count as room. */
+	if (err == -EAGAIN && rill_space_ask(sk)) {
+		/* Who has O_ASYNC is told of what came meanwhile. */
+		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+		sk_wake_async(sk, SOCK_WAKE_SPACE, POLL_OUT);
+	}
 	return err;
 }
 

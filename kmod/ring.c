@@ -91,12 +91,8 @@ bool rill_ring_writable(const struct rill_ring *ring,
 static struct page *rill_page_get(struct rill_ring *ring)
 {
 	u32 tail = ring->sp_tail;
-	struct page *page = ring->w_page;
+	struct page *page;
 
-	if (page) {
-		ring->w_page = NULL;
-		return page;
-	}
 	/* Acquire: the reader is done with the page before it puts it here. */
 	if (smp_load_acquire(&ring->sp_head) != tail) {
 		page = ring->spare[tail % RILL_SPARES];
@@ -227,7 +223,7 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 	copied = copy_from_iter(page_address(page) + off, n, from);
 	if (!copied) {
 		if (!open)
-			ring->w_page = page;
+			rill_page_free(ring, page);
 		return -EFAULT;
 	}
 	/*
@@ -376,14 +372,11 @@ void rill_ring_purge(struct rill_ring *ring)
 		page = ring->spare[ring->sp_tail++ % RILL_SPARES];
 		rill_page_free(ring, page);
 	}
-	if (ring->w_page)
-		rill_page_free(ring, ring->w_page);
 	if (ring->w_seg != &ring->first)
 		kvfree(ring->w_seg);
 	ring->w_seg = &ring->first;
 	ring->r_seg = &ring->first;
 	ring->w_base = ring->w_pos;
-	ring->w_page = NULL;
 	ring->w_open = false;
 	ring->r_off = 0;
 	WRITE_ONCE(ring->tail, ring->head);

@@ -66,7 +66,6 @@ struct rill_ring {
 	u32			w_base;		/* first of them in w_seg */
 	u32			sp_tail;	/* spares taken, ever */
 	bool			w_open;		/* the last slot may grow */
-	struct page		*w_page;	/* allocated, nothing in it yet */
 	struct rill_cred	w_cred;		/* of the last mark */
 
 	unsigned long		tail ____cacheline_aligned;	/* bytes read */

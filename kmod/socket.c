@@ -4,8 +4,8 @@
  * tables by which the core calls the rest.
  *
  * Locking and lifetime: see struct rill_sock.  A socket is in its namespace's
- * bucket from the moment it is made until it is closed; a bucket lock is taken
- * before any socket's lock.
+ * bucket from the moment it is made until it is closed; a bucket's lock does not
+ * nest with a socket's.
  *
  * Context: process; the destructor also runs in softirq (RCU).
  */

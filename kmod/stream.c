@@ -18,14 +18,15 @@
 #include "af_rill.h"
 
 /* The ring is full.  Sleep until a quarter of it is free, or for timeo. */
-static long rill_space_wait(struct sock *sk, struct rill_ring *ring, long timeo)
+static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
 {
+	struct rill_ring *ring = rill_sk(peer)->ring;
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct rill_limit limit;
 
 	rill_wait_add(sk, &wait);
 	for (;;) {
-		rill_ring_want(ring, RILL_WANT_SPACE);
+		rill_space_want(peer);
 		/* Anew: SO_SNDBUF may have grown, which wakes this. */
 		rill_ring_limit(ring, sk, &limit);
 		if (rill_ring_writable(ring, &limit) ||
@@ -36,18 +37,6 @@ static long rill_space_wait(struct sock *sk, struct rill_ring *ring, long timeo)
 	}
 	rill_wait_remove(sk, &wait);
 	return timeo;
-}
-
-/*
- * The ring is full for a caller that does not wait.  Whoever is to tell its
- * epoll of space knows it from here on.  True: space has come meanwhile.
- */
-static bool rill_space_ask(struct sock *sk, struct rill_ring *ring,
-			   const struct rill_limit *limit)
-{
-	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-	rill_ring_want(ring, RILL_WANT_SPACE);
-	return rill_ring_writable(ring, limit);
 }
 
 static int rill_stream_write(struct sock *sk, struct sock *peer,
@@ -94,11 +83,11 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			peer->sk_data_ready(peer);
 		wake = false;
 		if (!timeo) {
-			if (rill_space_ask(sk, ring, &limit))
+			if (rill_space_ask(sk))
 				continue;
 			break;
 		}
-		timeo = rill_space_wait(sk, ring, timeo);
+		timeo = rill_space_wait(sk, peer, timeo);
 		if (signal_pending(current)) {
 			err = sock_intr_errno(timeo);
 			break;
@@ -240,11 +229,14 @@ static int rill_stream_read(struct sock *sk, struct sock *peer,
 		if (!timeo)
 			break;
 		timeo = rill_data_wait(sk, peer, rd, timeo);
-		if (signal_pending(current) &&
-		    !rill_data_ready(sk, peer, rd)) {
+		if (!signal_pending(current) || rill_data_ready(sk, peer, rd))
+			continue;
+		if (rill_ring_readable(rs->ring) <= rd->skip) {
 			err = sock_intr_errno(timeo);
 			break;
 		}
+		/* A peek that hoped for more: what is there. */
+		timeo = 0;
 	}
 	return rd->total ?: err;
 }

@@ -99,6 +99,16 @@ int rill_set_rcvlowat(struct sock *sk, int val)
 	return 0;
 }
 
+/*
+ * The ring of peer is full: its reader is to say when it is not.  A peek that
+ * waits for more than will come is told now.
+ */
+void rill_space_want(struct sock *peer)
+{
+	if (rill_ring_want(rill_sk(peer)->ring, RILL_WANT_SPACE))
+		peer->sk_data_ready(peer);
+}
+
 static bool rill_stream_writable(struct sock *sk, struct sock *peer)
 {
 	struct rill_ring *ring = rill_sk(peer)->ring;
@@ -107,25 +117,35 @@ static bool rill_stream_writable(struct sock *sk, struct sock *peer)
 	rill_ring_limit(ring, sk, &limit);
 	if (rill_ring_writable(ring, &limit))
 		return true;
-	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-	rill_ring_want(ring, RILL_WANT_SPACE);
+	rill_space_want(peer);
 	return rill_ring_writable(ring, &limit);
 }
 
-static bool rill_poll_writable(struct sock *sk, struct sock *peer)
+static bool rill_writable(struct sock *sk)
 {
 	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
 		return true;	/* EPIPE, at once */
 	if (rill_is_stream(sk))
-		return rill_stream_writable(sk, peer);
-	if (!rill_msg_writable(sk)) {
-		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-		/* Pairs with the barrier before rill_write_space() looks. */
-		smp_mb__after_atomic();
-		if (!rill_msg_writable(sk))
-			return false;
-	}
-	return rill_flow_writable(sk);
+		return rill_stream_writable(sk, rill_sk(sk)->peer);
+	return rill_msg_writable(sk) && rill_flow_writable(sk);
+}
+
+/**
+ * rill_space_ask() - there is no room for a caller that does not wait
+ * @sk: its socket; a connected one, or a datagram socket
+ *
+ * From here on its poll, its epoll and its SIGIO are told of room.
+ *
+ * Return: true if there is room meanwhile.
+ */
+bool rill_space_ask(struct sock *sk)
+{
+	if (rill_writable(sk))
+		return true;
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	/* Say it, then look; pairs with the barriers of who makes room. */
+	smp_mb__after_atomic();
+	return rill_writable(sk);
 }
 
 __poll_t rill_poll(struct file *file, struct socket *sock,
@@ -165,7 +185,7 @@ __poll_t rill_poll(struct file *file, struct socket *sock,
 	if (rill_is_stream(sk) ? rill_stream_readable(sk, peer) :
 	    !skb_queue_empty_lockless(&sk->sk_receive_queue))
 		mask |= in;
-	if (poll_requested_events(wait) & out && rill_poll_writable(sk, peer))
+	if (poll_requested_events(wait) & out && rill_space_ask(sk))
 		mask |= out;
 	return mask;
 }

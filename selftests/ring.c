@@ -800,6 +800,23 @@ TEST_F(capacity, waitall)
 	EXPECT_EQ(0, t.ret);
 }
 
+/*
+ * A reader that peeks for a full ring and a writer that polls for room: neither
+ * goes on unless the reader is told that there is no more.
+ */
+TEST_F(capacity, peek_meets_poll)
+{
+	struct rt_call r = { .nr = SYS_recvfrom, .fd = self->fd[1], .buf = rbuf,
+			     .len = self->cap, .flags = MSG_PEEK | MSG_WAITALL };
+	long most = self->cap - self->cap / 8;
+
+	ASSERT_EQ(0, rt_call_start(&r));
+	ASSERT_TRUE(rt_call_sleeps(&r));
+	ASSERT_EQ(most, SYS(send(self->fd[0], wbuf, most, MSG_DONTWAIT)));
+	EXPECT_EQ(0, rt_events(self->fd[0], POLLOUT));
+	EXPECT_EQ(most, rt_call_end(&r));
+}
+
 /* recv() itself obeys SO_RCVLOWAT as poll() does. */
 TEST_F(capacity, rcvlowat_in_recv)
 {

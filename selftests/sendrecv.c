@@ -277,7 +277,8 @@ TEST_F(io, send_flags_taken)
 TEST_F(io, send_flags_refused)
 {
 	/* What the core keeps for itself, it may hide from us. */
-	const unsigned int internal = 0x20000 | 0x80000 | 0x100000 | 0x8000000;
+	const unsigned int internal = 0x10000 | 0x20000 | 0x80000 | 0x100000 |
+				      0x8000000;
 	const unsigned int good = MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_WAITALL |
 				  MSG_CONFIRM | MSG_NOSIGNAL | MSG_MORE | 0x4000000 |
 				  0x40000 | 0x80000000;

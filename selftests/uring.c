@@ -699,6 +699,33 @@ TEST_F(uring, worker_does_not_linger)
 	EXPECT_EQ(1, SYS(recv(self->fd[1], buf, 10, 0)));
 }
 
+/* A message that had to wait for room comes whole: it is sent twice. */
+TEST_F(uring, message_that_waits)
+{
+	char text[100], in[4000];
+	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct io_uring_sqe *sqe;
+	int n = 0;
+
+	if (variant->type == SOCK_STREAM)
+		SKIP(return, "streams have no messages");
+	if (variant->family == RT_UNIX)
+		SKIP(return, "AF_UNIX may send it empty");
+	memset(text, 't', sizeof(text));
+	while (SYS(send(self->fd[0], buf, sizeof(in), MSG_DONTWAIT)) > 0)
+		n++;
+	ASSERT_LT(0, n);
+	sqe = io_uring_get_sqe(&self->io);
+	io_uring_prep_sendmsg(sqe, self->fd[0], &msg, 0);
+	submit(_metadata, &self->io, sqe, 1);
+	while (n--)
+		ASSERT_EQ(sizeof(in), SYS(recv(self->fd[1], in, sizeof(in), 0)));
+	EXPECT_EQ(sizeof(text), next_cqe(&self->io, NULL, NULL));
+	ASSERT_EQ(sizeof(text), SYS(recv(self->fd[1], in, sizeof(in), 0)));
+	EXPECT_EQ(0, memcmp(text, in, sizeof(text)));
+}
+
 /* Where the kernel has them (6.11 and later). */
 TEST_F(uring, bind_listen)
 {
