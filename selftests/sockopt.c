@@ -514,6 +514,7 @@ static bool differs(int opt)
 	case SO_PEERSEC:
 	case 76:		/* SO_PASSPIDFD */
 	case 83:		/* SO_PASSRIGHTS: AF_UNIX only */
+	case 84:		/* SO_INQ: streams of AF_UNIX and TCP only */
 	case 60:		/* SO_ZEROCOPY */
 	case SO_RCVLOWAT:	/* has a handler of its own */
 	case SO_PEEK_OFF:
