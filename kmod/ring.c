@@ -30,9 +30,8 @@
  * Lifetime: allocated before a connection is made, freed in the destructor of
  * the owner.  When the owner closes, its pages go at once, see rill_ring_kill();
  * when the ring was drained and stayed quiet for a second, the last page, the
- * spares and the larger segment go, see idle.c.  So a quiet
- * connection holds no page, and one in use takes none from the allocator for
- * each message.
+ * spares and the larger segment go, see idle.c.  So a quiet connection holds no
+ * page, and one in use takes none from the allocator for each message.
  *
  * Context: process, may sleep; rill_ring_free() also runs in softirq (RCU).
  */
