@@ -67,10 +67,8 @@ static void __exit rill_exit(void)
 	/* No socket is left: each holds the module. */
 	rill_idle_exit();
 	rill_net_exit();
-	/*
-	 * Nothing of the module is left to RCU: a socket holds the module until
-	 * its callback has run, and names are freed by kfree_rcu().
-	 */
+	/* For rill_name_free(); a socket holds the module until it is freed. */
+	rcu_barrier();
 	proto_unregister(&rill_proto);
 }
 

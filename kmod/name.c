@@ -132,10 +132,16 @@ static int rill_key_permission(const struct net *net, const struct rill_key *key
 	return 0;
 }
 
+static void rill_name_free(struct rcu_head *head)
+{
+	kfree(container_of(head, struct rill_name, rcu));
+}
+
+/* call_rcu(), not kfree_rcu(): so that the module's exit can wait for it. */
 void rill_name_put(struct rill_name *name)
 {
 	if (name && refcount_dec_and_test(&name->ref))
-		kfree_rcu(name, rcu);
+		call_rcu(&name->rcu, rill_name_free);
 }
 
 static struct rill_name *rill_name_alloc(struct sock *sk,
