@@ -20,8 +20,6 @@
 
 #include "compat.h"
 
-struct rill_ring;
-
 /* For data: no OOM kill at the cgroup's limit, but a short count or ENOMEM. */
 #define RILL_GFP_DATA	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
@@ -161,6 +159,42 @@ void rill_peercred_current(struct sock *sk);
 void rill_peercred_copy(struct sock *to, struct sock *from);
 void rill_peercred_clear(struct sock *sk);
 
+/* ---- ring: the bytes on their way to one end; see ring.c ---- */
+
+struct rill_store;
+
+/* Bit numbers of want: what the reader has to wake the writing end for. */
+#define RILL_WANT_SPACE		0	/* a writer, or its poll, found it full */
+#define RILL_WANT_EMPTY		1	/* the writer's close() lingers */
+
+/*
+ * The counters of a ring, part of the receiving end's socket.
+ *
+ * Lifetime / locking requirements:
+ *  - head, w_pos: the writer's (the peer's tx_mutex); tail, r_pos: the
+ *    reader's (the owner's rx_mutex).  Others read them with acquire.
+ *  - want, discard, dead: free of locks.
+ *  - idle, idle_queued, idle_head: under the idle list's lock.
+ *  - store: what bytes need, made by the writer with the first of them, and
+ *    freed by whoever excludes both sides.  Only writers, and readers of a
+ *    ring that is not empty, may look at it.
+ */
+struct rill_ring {
+	unsigned long		head;		/* bytes written, ever */
+	u32			w_pos;		/* slots taken, ever */
+
+	u32			r_pos;		/* slots given back, ever */
+	unsigned long		tail;		/* bytes read, ever */
+
+	unsigned long		want;
+	bool			discard;	/* the writer reset: drop all */
+	bool			dead;		/* the reader is gone */
+	bool			idle_queued;
+	u32			idle_tail;	/* tail when it was queued */
+	struct list_head	idle;
+	struct rill_store	*store;
+};
+
 /* ---- socket ---- */
 
 /*
@@ -183,9 +217,8 @@ void rill_peercred_clear(struct sock *sk);
  *    (release/acquire), with a reference that release() gives back.  The data
  *    path reads it with no lock: it runs only while the file is open.  Others
  *    take rill_peer_get().  A datagram's peer changes under lock.
- *  - ring of a stream: allocated before the socket can become connected, freed
- *    in the destructor.  rx_mutex excludes its readers (this end's), the
- *    peer's tx_mutex its writers.  Both are taken interruptibly by the data
+ *  - ring of a stream: rx_mutex excludes its readers (this end's), the peer's
+ *    tx_mutex its writers.  Both are taken interruptibly by the data
  *    path and never held while waiting for data or space; nobody but the data
  *    path takes the other end's, except by trylock.
  *  - peer_wait: senders whose messages did not fit into this socket's queue;
@@ -201,7 +234,7 @@ struct rill_sock {
 	bool			passcred;
 	struct rill_name	*name;
 	struct sock		*peer;
-	struct rill_ring	*ring;
+	struct rill_ring	ring;
 	struct mutex		rx_mutex;	/* readers of this end */
 	struct mutex		tx_mutex;	/* writers into the peer's ring */
 

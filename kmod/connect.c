@@ -28,23 +28,12 @@ void rill_connection_link(struct sock *sk, struct sock *peer)
 {
 	sock_hold(peer);
 	/*
-	 * Release: the peer's ring and name come first.  The data path of sk,
+	 * Release: the peer's name comes first.  The data path of sk,
 	 * which may be running, reads peer with acquire and no lock.
 	 */
 	smp_store_release(&rill_sk(sk)->peer, peer);
 	/* And whoever sees it connected sees the peer. */
 	smp_store_release(&sk->sk_state, TCP_ESTABLISHED);
-}
-
-/* What can fail, before anybody is told: the ring of an end's own. */
-static int rill_connection_prepare(struct sock *sk)
-{
-	struct rill_sock *rs = rill_sk(sk);
-
-	if (!rill_is_stream(sk) || rs->ring)
-		return 0;
-	rs->ring = rill_ring_alloc(sk);
-	return rs->ring ? 0 : -ENOMEM;
 }
 
 /* The end that accept() will return; it inherits the listener's buffers. */
@@ -56,10 +45,6 @@ static struct sock *rill_child_alloc(struct sock *sk, struct sock *listener)
 	child = rill_sock_alloc(sock_net(sk), NULL, sk->sk_type, 0);
 	if (!child)
 		return NULL;
-	if (rill_connection_prepare(child)) {
-		rill_sock_close(child);
-		return NULL;
-	}
 	child->sk_rcvbuf = READ_ONCE(listener->sk_rcvbuf);
 	child->sk_sndbuf = READ_ONCE(listener->sk_sndbuf);
 	child->sk_userlocks = listener->sk_userlocks;
@@ -79,9 +64,6 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 	struct sock *listener, *child;
 	int err;
 
-	err = rill_connection_prepare(sk);
-	if (err)
-		return err;
 	/* What an earlier attempt left is not this one's. */
 	sock_error(sk);
 	listener = rill_name_lookup(sk, key);
@@ -274,14 +256,7 @@ out:
 int rill_socketpair(struct socket *a, struct socket *b)
 {
 	struct sock *ska = a->sk, *skb = b->sk;
-	int err;
 
-	if (!rill_is_dgram(ska)) {
-		err = rill_connection_prepare(ska) ?:
-		      rill_connection_prepare(skb);
-		if (err)
-			return err;
-	}
 	rill_sk(ska)->pair = 1;
 	rill_sk(skb)->pair = 1;
 	rill_peercred_current(ska);
@@ -296,10 +271,8 @@ int rill_socketpair(struct socket *a, struct socket *b)
 /* Bytes or messages that the owner of sk never read. */
 static bool rill_unread(struct sock *sk)
 {
-	struct rill_ring *ring = rill_sk(sk)->ring;
-
 	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
-	       (ring && rill_ring_readable(ring));
+	       rill_ring_readable(&rill_sk(sk)->ring);
 }
 
 static bool rill_resets(const struct sock *sk)
@@ -327,7 +300,7 @@ void rill_connection_close(struct sock *sk)
 	reset = rill_unread(sk) || rill_resets(sk) || !rs->accepted;
 	if (rill_resets(sk)) {
 		if (rill_is_stream(sk))
-			rill_ring_discard(rill_sk(peer)->ring);
+			rill_ring_discard(&rill_sk(peer)->ring);
 		else
 			rill_msg_purge(peer);
 	}
@@ -339,8 +312,8 @@ void rill_connection_close(struct sock *sk)
 	spin_unlock(&rill_sk(peer)->lock);
 
 	rill_msg_purge(sk);
-	if (rs->ring)
-		rill_ring_kill(rs->ring, &rill_sk(peer)->tx_mutex);
+	if (rill_is_stream(sk))
+		rill_ring_kill(&rs->ring, &rill_sk(peer)->tx_mutex);
 	rill_flow_unblock(sk);
 	/* Those of the peer that wait for room here. */
 	wake_up_interruptible_all(&rs->peer_wait);
@@ -358,7 +331,7 @@ static bool rill_all_read(struct sock *sk, struct sock *peer)
 	if (READ_ONCE(rill_sk(peer)->dead))
 		return true;
 	if (rill_is_stream(sk))
-		return !rill_ring_readable(rill_sk(peer)->ring);
+		return !rill_ring_readable(&rill_sk(peer)->ring);
 	/* sock_wfree() calls sk_write_space() with 1 still charged. */
 	return sk_wmem_alloc_get(sk) <= 1;
 }
@@ -392,7 +365,7 @@ void rill_linger(struct sock *sk)
 	rill_wait_add(sk, &wait);
 	for (;;) {
 		if (rill_is_stream(sk))
-			rill_ring_want(rill_sk(peer)->ring, RILL_WANT_EMPTY);
+			rill_ring_want(&rill_sk(peer)->ring, RILL_WANT_EMPTY);
 		if (rill_all_read(sk, peer) || !timeo ||
 		    fatal_signal_pending(current))
 			break;

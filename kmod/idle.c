@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Quiet rings: one that was drained and stayed so gives back what it kept to
- * be fast (its last page, the spares, a larger segment), see ring.c.
+ * be fast (its pages, slots and spares: the store), see ring.c.
  *
  * A read that empties its ring puts it on a list, if it is not there yet; a
  * worker comes by within two periods.  So the data path pays one flag.
@@ -28,7 +28,7 @@ static DECLARE_DELAYED_WORK(rill_idle_work, rill_idle_work_fn);
 /* False: it is busy, look at it again later. */
 static bool rill_idle_try(struct rill_ring *ring, struct sock *peer)
 {
-	struct mutex *readers = &rill_sk(ring->sk)->rx_mutex;
+	struct mutex *readers = &rill_sk(rill_ring_owner(ring))->rx_mutex;
 	struct mutex *writers = &rill_sk(peer)->tx_mutex;
 	bool done = false;
 
@@ -37,7 +37,7 @@ static bool rill_idle_try(struct rill_ring *ring, struct sock *peer)
 	if (mutex_trylock(writers)) {
 		if (ring->head != ring->tail) {
 			done = true;	/* its reader will queue it again */
-		} else if (ring->head == ring->idle_head) {
+		} else if ((u32)ring->tail == ring->idle_tail) {
 			rill_ring_purge(ring);
 			done = true;
 		}
@@ -55,7 +55,7 @@ static void rill_idle_enqueue(struct rill_ring *ring)
 	if (ring->idle_queued)
 		return;
 	WRITE_ONCE(ring->idle_queued, true);
-	ring->idle_head = READ_ONCE(ring->tail);
+	ring->idle_tail = READ_ONCE(ring->tail);
 	list_move_tail(&ring->idle, &rill_idle_list);
 	schedule_delayed_work(&rill_idle_work, RILL_IDLE_PERIOD);
 }
@@ -69,7 +69,7 @@ static void rill_idle_work_fn(struct work_struct *work)
 	list_splice_init(&rill_idle_list, &todo);
 	while ((ring = list_first_entry_or_null(&todo, struct rill_ring,
 						idle))) {
-		struct sock *sk = ring->sk, *peer;
+		struct sock *sk = rill_ring_owner(ring), *peer;
 		bool done = true;
 
 		list_del_init(&ring->idle);
@@ -120,6 +120,12 @@ void rill_idle_exit(void)
 
 void rill_idle_forget(struct rill_ring *ring)
 {
+	/*
+	 * Nobody has a reference any more that could queue it.  The worker that
+	 * finds it dying leaves the flag, and is out when the lock is free.
+	 */
+	if (!READ_ONCE(ring->idle_queued))
+		return;
 	spin_lock_bh(&rill_idle_lock);
 	list_del(&ring->idle);
 	spin_unlock_bh(&rill_idle_lock);

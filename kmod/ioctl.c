@@ -15,15 +15,9 @@
 /* Unread bytes of a stream; the length of the next message. */
 long rill_recv_queue(struct sock *sk)
 {
-	const struct rill_ring *ring;
-
 	if (!rill_is_stream(sk))
 		return rill_msg_next_len(sk);
-	/* Pairs with rill_connection_link(): the ring is there by then. */
-	if (smp_load_acquire(&sk->sk_state) != TCP_ESTABLISHED)
-		return 0;
-	ring = rill_sk(sk)->ring;
-	return rill_ring_readable(ring);
+	return rill_ring_readable(&rill_sk(sk)->ring);
 }
 
 /* Bytes that the peer has not read; the memory of messages in flight. */
@@ -37,7 +31,7 @@ long rill_send_queue(struct sock *sk)
 	peer = rill_peer_get(sk);
 	if (peer) {
 		if (!READ_ONCE(rill_sk(peer)->dead))
-			bytes = rill_ring_readable(rill_sk(peer)->ring);
+			bytes = rill_ring_readable(&rill_sk(peer)->ring);
 		sock_put(peer);
 	}
 	return bytes;

@@ -27,11 +27,11 @@
  * last page is appended to only if the ring allocated it (RILL_SLOT_OWN).  A
  * page goes to the spares only if nobody else has a reference to it.
  *
- * Lifetime: allocated before a connection is made, freed in the destructor of
- * the owner.  When the owner closes, its pages go at once, see rill_ring_kill();
- * when the ring was drained and stayed quiet for a second, the last page, the
- * spares and the larger segment go, see idle.c.  So a quiet connection holds no
- * page, and one in use takes none from the allocator for each message.
+ * Lifetime: the counters are part of the owner's socket; all else hangs on the
+ * store, which the first bytes make.  When the owner closes, it goes at once,
+ * see rill_ring_kill(); when the ring was drained and stayed quiet for a second,
+ * too, see idle.c.  So a quiet connection holds no memory, and one in use takes
+ * none from the allocator for each message.
  *
  * Context: process, may sleep; rill_ring_free() also runs in softirq (RCU).
  */
@@ -46,26 +46,15 @@
 #define RILL_BYTES_PER_SLOT	512
 #define RILL_MIN_SLOTS		16
 
-struct rill_ring *rill_ring_alloc(struct sock *sk)
+void rill_ring_init(struct rill_ring *ring)
 {
-	struct rill_ring *ring;
-
-	ring = kzalloc(struct_size(ring, first.slot, RILL_INLINE_SLOTS),
-		       GFP_KERNEL_ACCOUNT);
-	if (!ring)
-		return NULL;
-	ring->first.mask = RILL_INLINE_SLOTS - 1;
-	ring->w_seg = &ring->first;
-	ring->r_seg = &ring->first;
-	ring->sk = sk;
 	INIT_LIST_HEAD(&ring->idle);
-	return ring;
 }
 
 void rill_ring_limit(const struct rill_ring *ring, const struct sock *writer,
 		     struct rill_limit *limit)
 {
-	unsigned long bytes = min(READ_ONCE(ring->sk->sk_rcvbuf),
+	unsigned long bytes = min(READ_ONCE(rill_ring_owner(ring)->sk_rcvbuf),
 				  READ_ONCE(writer->sk_sndbuf));
 
 	limit->bytes = max(bytes, PAGE_SIZE);
@@ -89,50 +78,71 @@ bool rill_ring_writable(const struct rill_ring *ring,
 
 static struct page *rill_page_get(struct rill_ring *ring)
 {
-	u32 tail = ring->sp_tail;
+	struct rill_store *st = ring->store;
+	u32 tail = st->sp_tail;
 	struct page *page;
 
 	/* Acquire: the reader is done with the page before it puts it here. */
-	if (smp_load_acquire(&ring->sp_head) != tail) {
-		page = ring->spare[tail % RILL_SPARES];
+	if (smp_load_acquire(&st->sp_head) != tail) {
+		page = st->spare[tail % RILL_SPARES];
 		/* Release: the entry was read before the reader fills it anew. */
-		smp_store_release(&ring->sp_tail, tail + 1);
+		smp_store_release(&st->sp_tail, tail + 1);
 		return page;
 	}
 	page = alloc_page(RILL_GFP_DATA);
 	if (page)
-		atomic_add(PAGE_SIZE, &ring->sk->sk_rmem_alloc);
+		atomic_add(PAGE_SIZE, &rill_ring_owner(ring)->sk_rmem_alloc);
 	return page;
 }
 
 static void rill_page_free(struct rill_ring *ring, struct page *page)
 {
-	atomic_sub(PAGE_SIZE, &ring->sk->sk_rmem_alloc);
+	atomic_sub(PAGE_SIZE, &rill_ring_owner(ring)->sk_rmem_alloc);
 	put_page(page);
 }
 
 /* The reader gives back a slot's reference to its page. */
 static void rill_page_put(struct rill_ring *ring, struct rill_slot *slot)
 {
+	struct rill_store *st = ring->store;
 	struct page *page = slot->page;
-	u32 head = ring->sp_head;
+	u32 head = st->sp_head;
 
 	if (!(slot->flags & RILL_SLOT_OWN)) {
 		put_page(page);
 		return;
 	}
 	/* Acquire, of sp_tail: the writer has read the entry that it took. */
-	if (head - smp_load_acquire(&ring->sp_tail) < RILL_SPARES &&
+	if (head - smp_load_acquire(&st->sp_tail) < RILL_SPARES &&
 	    page_count(page) == 1) {
-		ring->spare[head % RILL_SPARES] = page;
+		st->spare[head % RILL_SPARES] = page;
 		/* Release: the entry, and the end of the use of the page. */
-		smp_store_release(&ring->sp_head, head + 1);
+		smp_store_release(&st->sp_head, head + 1);
 		return;
 	}
 	rill_page_free(ring, page);
 }
 
 /* ---- the writer's side ---- */
+
+/* The first bytes, or the first after a pause.  0 or -ENOMEM. */
+static int rill_store_make(struct rill_ring *ring)
+{
+	struct rill_store *st;
+
+	BUILD_BUG_ON(!is_power_of_2(RILL_SPARES));
+	st = kzalloc(struct_size(st, first.slot, RILL_FIRST_SLOTS),
+		     RILL_GFP_DATA);
+	if (!st)
+		return -ENOMEM;
+	st->first.mask = RILL_FIRST_SLOTS - 1;
+	st->w_seg = &st->first;
+	st->r_seg = &st->first;
+	st->w_base = ring->w_pos;
+	/* Readers look here after they have seen head move. */
+	ring->store = st;
+	return 0;
+}
 
 /*
  * Make room for n more slots in the segment, which ends with a free slot for
@@ -143,14 +153,15 @@ static int rill_slots_reserve(struct rill_ring *ring, u32 n,
 {
 	/* Acquire: the reader is done with the slots that it gave back. */
 	u32 used = ring->w_pos - smp_load_acquire(&ring->r_pos);
-	struct rill_seg *seg = ring->w_seg;
+	struct rill_store *st = ring->store;
+	struct rill_seg *seg = st->w_seg;
 	struct rill_slot *link;
 	u32 size, here;
 
 	/* Older slots are given back; this keeps the difference from wrapping. */
-	if (ring->w_pos - ring->w_base > seg->mask)
-		ring->w_base = ring->w_pos - seg->mask - 1;
-	here = min(used, ring->w_pos - ring->w_base);
+	if (ring->w_pos - st->w_base > seg->mask)
+		st->w_base = ring->w_pos - seg->mask - 1;
+	here = min(used, ring->w_pos - st->w_base);
 	if (used + n > limit->slots)
 		return -EAGAIN;
 	if (here + n <= seg->mask)
@@ -162,22 +173,24 @@ static int rill_slots_reserve(struct rill_ring *ring, u32 n,
 		return -ENOMEM;
 	seg->mask = size - 1;
 
-	link = &ring->w_seg->slot[ring->w_pos & ring->w_seg->mask];
+	link = &st->w_seg->slot[ring->w_pos & st->w_seg->mask];
 	link->next = seg;
 	link->flags = RILL_SLOT_LINK;
 	link->len = 0;
 	/* Nobody looks at the link before head moves past it. */
 	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
-	ring->w_base = ring->w_pos;
-	ring->w_seg = seg;
+	st->w_base = ring->w_pos;
+	st->w_seg = seg;
 	/* What grows is the slot at w_pos - 1, which is the link now. */
-	ring->w_open = false;
+	st->w_open = false;
 	return 0;
 }
 
 static struct rill_slot *rill_slot_at(struct rill_ring *ring, u32 pos)
 {
-	return &ring->w_seg->slot[pos & ring->w_seg->mask];
+	struct rill_seg *seg = ring->store->w_seg;
+
+	return &seg->slot[pos & seg->mask];
 }
 
 /* The last slot, if its page has room for more bytes. */
@@ -185,7 +198,7 @@ static struct rill_slot *rill_slot_open(struct rill_ring *ring)
 {
 	struct rill_slot *slot;
 
-	if (!ring->w_open)
+	if (!ring->store->w_open)
 		return NULL;
 	slot = rill_slot_at(ring, ring->w_pos - 1);
 	return slot->off + slot->len < PAGE_SIZE ? slot : NULL;
@@ -238,7 +251,7 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 	slot->off = off;
 	slot->flags = RILL_SLOT_OWN;
 	WRITE_ONCE(slot->len, copied);
-	ring->w_open = true;
+	ring->store->w_open = true;
 	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
 	return copied;
 }
@@ -278,7 +291,7 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 		kfree(mark);
 		return copied;
 	}
-	rill_cred_set(&ring->w_cred, cred);
+	rill_cred_set(&ring->store->w_cred, cred);
 	return copied;
 }
 
@@ -308,10 +321,12 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	room = min(room, iov_iter_count(from));
 	if (!room)
 		return iov_iter_count(from) ? -EAGAIN : 0;
+	if (unlikely(!ring->store) && rill_store_make(ring))
+		return -ENOMEM;
 
 	while (room) {
 		slot = rill_slot_open(ring);
-		if (unlikely(!rill_cred_eq(&ring->w_cred, cred))) {
+		if (unlikely(!rill_cred_eq(&ring->store->w_cred, cred))) {
 			n = rill_write_mark(ring, from, room, limit, cred);
 		} else if (slot) {
 			n = rill_write_append(ring, slot, from, room);
@@ -346,38 +361,37 @@ void rill_ring_discard(struct rill_ring *ring)
 /* Give back all that the ring holds, read or not.  Both sides are excluded. */
 void rill_ring_purge(struct rill_ring *ring)
 {
-	struct page *page;
+	struct rill_store *st = ring->store;
 
+	if (!st)
+		return;
 	while (ring->r_pos != ring->w_pos) {
-		struct rill_seg *seg = ring->r_seg;
+		struct rill_seg *seg = st->r_seg;
 		struct rill_slot *slot = &seg->slot[ring->r_pos & seg->mask];
 
 		if (slot->flags & RILL_SLOT_LINK) {
-			ring->r_seg = slot->next;
-			if (seg != &ring->first)
+			st->r_seg = slot->next;
+			if (seg != &st->first)
 				kvfree(seg);
 		} else if (slot->flags & RILL_SLOT_MARK) {
-			rill_cred_clear(&ring->r_cred);
-			ring->r_cred = slot->mark->cred;
+			rill_cred_clear(&slot->mark->cred);
 			kfree(slot->mark);
 		} else if (slot->flags & RILL_SLOT_OWN) {
 			rill_page_free(ring, slot->page);
 		} else {
 			put_page(slot->page);
 		}
-		ring->r_pos++;
+		WRITE_ONCE(ring->r_pos, ring->r_pos + 1);
 	}
-	while (ring->sp_tail != ring->sp_head) {
-		page = ring->spare[ring->sp_tail++ % RILL_SPARES];
-		rill_page_free(ring, page);
-	}
-	if (ring->w_seg != &ring->first)
-		kvfree(ring->w_seg);
-	ring->w_seg = &ring->first;
-	ring->r_seg = &ring->first;
-	ring->w_base = ring->w_pos;
-	ring->w_open = false;
-	ring->r_off = 0;
+	while (st->sp_tail != st->sp_head)
+		rill_page_free(ring, st->spare[st->sp_tail++ % RILL_SPARES]);
+	if (st->w_seg != &st->first)
+		kvfree(st->w_seg);
+	/* The next bytes are marked anew, if somebody asks for credentials. */
+	rill_cred_clear(&st->w_cred);
+	rill_cred_clear(&st->r_cred);
+	ring->store = NULL;
+	kfree(st);
 	WRITE_ONCE(ring->tail, ring->head);
 }
 
@@ -395,6 +409,7 @@ struct rill_cursor {
 static void rill_cursor_next(struct rill_ring *ring, struct rill_cursor *cur,
 			     struct rill_slot *slot, bool peek)
 {
+	struct rill_store *st = ring->store;
 	struct rill_seg *old = cur->seg;
 	bool link = slot->flags & RILL_SLOT_LINK;
 
@@ -404,8 +419,8 @@ static void rill_cursor_next(struct rill_ring *ring, struct rill_cursor *cur,
 		if (peek) {
 			cur->cred = &slot->mark->cred;
 		} else {
-			rill_cred_clear(&ring->r_cred);
-			ring->r_cred = slot->mark->cred;
+			rill_cred_clear(&st->r_cred);
+			st->r_cred = slot->mark->cred;
 			kfree(slot->mark);
 		}
 	} else if (!peek) {
@@ -415,11 +430,11 @@ static void rill_cursor_next(struct rill_ring *ring, struct rill_cursor *cur,
 	cur->off = 0;
 	if (peek)
 		return;
-	ring->r_seg = cur->seg;
-	ring->r_off = 0;
+	st->r_seg = cur->seg;
+	st->r_off = 0;
 	/* Release: nothing of the slot is touched after this. */
 	smp_store_release(&ring->r_pos, cur->pos);
-	if (link && old != &ring->first)
+	if (link && old != &st->first)
 		kvfree(old);
 }
 
@@ -456,17 +471,22 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 {
 	/* Pairs with the release in rill_ring_write(). */
 	unsigned long avail = smp_load_acquire(&ring->head) - ring->tail;
-	struct rill_cursor cur = {
-		.seg = ring->r_seg, .pos = ring->r_pos, .off = ring->r_off,
-		.cred = &ring->r_cred,
-	};
 	size_t len = rd->len, skip = rd->skip, total = 0, n, copied;
+	struct rill_store *st;
+	struct rill_cursor cur;
 
 	if (READ_ONCE(ring->discard)) {
 		/* The writing end is gone, so this excludes both sides. */
 		rill_ring_purge(ring);
 		return 0;
 	}
+	if (!avail)
+		return 0;
+	st = ring->store;
+	cur = (struct rill_cursor){
+		.seg = st->r_seg, .pos = ring->r_pos, .off = st->r_off,
+		.cred = &st->r_cred,
+	};
 
 	while (len && avail) {
 		struct rill_slot *slot = &cur.seg->slot[cur.pos & cur.seg->mask];
@@ -505,7 +525,7 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		total += copied;
 		rd->total += copied;
 		if (!rd->peek) {
-			ring->r_off = cur.off;
+			st->r_off = cur.off;
 			/* Space for the writer; the bytes were copied before. */
 			smp_store_release(&ring->tail, ring->tail + copied);
 		}
@@ -601,13 +621,9 @@ void rill_ring_unlocked(struct rill_ring *ring, struct mutex *writers)
 		rill_ring_kill(ring, writers);
 }
 
+/* The destructor of the owner. */
 void rill_ring_free(struct rill_ring *ring)
 {
-	if (!ring)
-		return;
 	rill_idle_forget(ring);
 	rill_ring_purge(ring);
-	rill_cred_clear(&ring->w_cred);
-	rill_cred_clear(&ring->r_cred);
-	kfree(ring);
 }

@@ -46,44 +46,29 @@ struct rill_seg {
 	struct rill_slot	slot[];
 };
 
-#define RILL_INLINE_SLOTS	8
-#define RILL_SPARES		16	/* pages kept for reuse while bytes flow */
-
-/* Bit numbers of want: what the reader has to wake the writing end for. */
-#define RILL_WANT_SPACE		0	/* a writer, or its poll, found it full */
-#define RILL_WANT_EMPTY		1	/* the writer's close() lingers */
+#define RILL_FIRST_SLOTS	16
+#define RILL_SPARES		64	/* pages kept for reuse while bytes flow */
 
 /*
- * Locking: the first group belongs to the writer (the peer's tx_mutex), the
- * second to the reader (the owner's rx_mutex); the other side may read head,
- * tail, r_pos and the spare counters with acquire.  Free of locks: want and
- * the flags behind it.  idle is under the idle list's lock.
+ * What a ring needs while there are bytes: where they lie, and the pages that
+ * wait to be used again.
+ *
+ * Locking: the first group belongs to the writer, the second to the reader;
+ * sp_head and sp_tail are read by the other side with acquire.
  */
-struct rill_ring {
-	unsigned long		head;		/* bytes written, ever */
+struct rill_store {
 	struct rill_seg		*w_seg;
-	u32			w_pos;		/* slots taken, ever */
-	u32			w_base;		/* first of them in w_seg */
+	u32			w_base;		/* first slot of w_seg */
 	u32			sp_tail;	/* spares taken, ever */
 	bool			w_open;		/* the last slot may grow */
 	struct rill_cred	w_cred;		/* of the last mark */
 
-	unsigned long		tail ____cacheline_aligned;	/* bytes read */
-	struct rill_seg		*r_seg;
-	u32			r_pos;		/* slots given back, ever */
+	struct rill_seg		*r_seg ____cacheline_aligned;
 	u32			r_off;		/* bytes read of the slot at r_pos */
 	u32			sp_head;	/* spares put, ever */
 	struct rill_cred	r_cred;		/* of the bytes at tail */
 
-	unsigned long		want ____cacheline_aligned;
-	bool			discard;	/* the writer reset: drop all */
-	bool			dead;		/* the reader is gone */
-	bool			idle_queued;
-	unsigned long		idle_head;	/* head when it was queued */
-	struct list_head	idle;
-	struct sock		*sk;		/* the owner, the reading end */
-
-	struct page		*spare[RILL_SPARES];
+	struct page		*spare[RILL_SPARES] ____cacheline_aligned;
 	/* The first segment; must be last. */
 	struct rill_seg		first;
 };
@@ -100,6 +85,13 @@ static inline unsigned long rill_limit_writable(const struct rill_limit *limit)
 	return limit->bytes - DIV_ROUND_UP(limit->bytes, 4);
 }
 
+/* Whose ring it is: the receiving end's. */
+static inline struct sock *rill_ring_owner(const struct rill_ring *ring)
+{
+	return &((struct rill_sock *)container_of(ring, struct rill_sock,
+						  ring))->sk;
+}
+
 /* A read: what it asks for and what it got. */
 struct rill_read {
 	struct iov_iter		*to;
@@ -113,7 +105,7 @@ struct rill_read {
 	struct rill_cred	cred;		/* of the first byte; referenced */
 };
 
-struct rill_ring *rill_ring_alloc(struct sock *sk);
+void rill_ring_init(struct rill_ring *ring);
 void rill_ring_free(struct rill_ring *ring);
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			const struct rill_limit *limit,

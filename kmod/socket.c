@@ -116,7 +116,7 @@ static void rill_sock_destruct(struct sock *sk)
 {
 	struct rill_sock *rs = rill_sk(sk);
 
-	rill_ring_free(rs->ring);
+	rill_ring_free(&rs->ring);
 	rill_name_put(rs->name);
 
 	WARN_ON_ONCE(!sk_unhashed(sk));
@@ -167,6 +167,7 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	INIT_LIST_HEAD(&rs->link);
 	INIT_LIST_HEAD(&rs->queue);
 	INIT_LIST_HEAD(&rs->line);
+	rill_ring_init(&rs->ring);
 	rill_flow_init(sk);
 	rs->accepted	= sock;
 	rs->bind_mode	= -1;

@@ -20,7 +20,7 @@
 /* The ring is full.  Sleep until a quarter of it is free, or for timeo. */
 static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
 {
-	struct rill_ring *ring = rill_sk(peer)->ring;
+	struct rill_ring *ring = &rill_sk(peer)->ring;
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct rill_limit limit;
 
@@ -44,7 +44,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			     const struct rill_cred *cred, long timeo)
 {
 	struct rill_sock *rs = rill_sk(sk);
-	struct rill_ring *ring = rill_sk(peer)->ring;
+	struct rill_ring *ring = &rill_sk(peer)->ring;
 	struct rill_limit limit;
 	int sent = 0, err = 0;
 	bool wake = false;
@@ -131,7 +131,7 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 static bool rill_data_ready(struct sock *sk, struct sock *peer,
 			    const struct rill_read *rd)
 {
-	struct rill_ring *ring = rill_sk(sk)->ring;
+	struct rill_ring *ring = &rill_sk(sk)->ring;
 	unsigned long bytes = rill_ring_readable(ring);
 	struct rill_limit limit;
 
@@ -166,7 +166,7 @@ static long rill_data_wait(struct sock *sk, struct sock *peer,
 static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 				struct rill_read *rd, size_t target, bool wait)
 {
-	struct rill_ring *ring = rill_sk(sk)->ring;
+	struct rill_ring *ring = &rill_sk(sk)->ring;
 	struct rill_limit limit;
 	ssize_t n;
 
@@ -210,7 +210,7 @@ static int rill_stream_read(struct sock *sk, struct sock *peer,
 		mutex_unlock(&rs->rx_mutex);
 
 		if (n > 0 && !rd->peek)
-			rill_ring_consumed(rs->ring, peer);
+			rill_ring_consumed(&rs->ring, peer);
 		if (n < 0) {
 			err = n;
 			break;
@@ -231,7 +231,7 @@ static int rill_stream_read(struct sock *sk, struct sock *peer,
 		timeo = rill_data_wait(sk, peer, rd, timeo);
 		if (!signal_pending(current) || rill_data_ready(sk, peer, rd))
 			continue;
-		if (rill_ring_readable(rs->ring) <= rd->skip) {
+		if (rill_ring_readable(&rs->ring) <= rd->skip) {
 			err = sock_intr_errno(timeo);
 			break;
 		}

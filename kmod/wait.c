@@ -69,7 +69,7 @@ void rill_wait_remove(struct sock *sk, struct wait_queue_entry *wait)
 
 static bool rill_stream_readable(struct sock *sk, struct sock *peer)
 {
-	struct rill_ring *ring = rill_sk(sk)->ring;
+	struct rill_ring *ring = &rill_sk(sk)->ring;
 	unsigned long bytes = rill_ring_readable(ring);
 	struct rill_limit limit;
 	unsigned long lowat;
@@ -105,13 +105,13 @@ int rill_set_rcvlowat(struct sock *sk, int val)
  */
 void rill_space_want(struct sock *peer)
 {
-	if (rill_ring_want(rill_sk(peer)->ring, RILL_WANT_SPACE))
+	if (rill_ring_want(&rill_sk(peer)->ring, RILL_WANT_SPACE))
 		peer->sk_data_ready(peer);
 }
 
 static bool rill_stream_writable(struct sock *sk, struct sock *peer)
 {
-	struct rill_ring *ring = rill_sk(peer)->ring;
+	struct rill_ring *ring = &rill_sk(peer)->ring;
 	struct rill_limit limit;
 
 	rill_ring_limit(ring, sk, &limit);
