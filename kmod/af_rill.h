@@ -152,9 +152,16 @@ static inline bool rill_cred_eq(const struct rill_cred *a,
 int rill_cred_parse(struct msghdr *msg, struct rill_cred *cred);
 void rill_cred_current(struct rill_cred *cred);
 void rill_cred_set(struct rill_cred *to, const struct rill_cred *from);
-void rill_cred_clear(struct rill_cred *cred);
+void __rill_cred_clear(struct rill_cred *cred);
 void rill_cred_report(struct sock *sk, struct msghdr *msg,
 		      const struct rill_cred *cred);
+
+static inline void rill_cred_clear(struct rill_cred *cred)
+{
+	if (unlikely(cred->pid))
+		__rill_cred_clear(cred);
+}
+
 void rill_peercred_current(struct sock *sk);
 void rill_peercred_copy(struct sock *to, struct sock *from);
 void rill_peercred_clear(struct sock *sk);
@@ -390,6 +397,8 @@ void rill_flow_init(struct sock *sk);
 __poll_t rill_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
 int rill_set_rcvlowat(struct sock *sk, int val);
+void rill_data_ready(struct sock *sk);
+void rill_wake_reader(struct sock *sk);
 void rill_write_space(struct sock *sk);
 void rill_space_want(struct sock *peer);
 bool rill_space_ask(struct sock *sk);

@@ -19,7 +19,7 @@
 
 #include "af_rill.h"
 
-void rill_cred_clear(struct rill_cred *cred)
+void __rill_cred_clear(struct rill_cred *cred)
 {
 	put_pid(cred->pid);
 	cred->pid = NULL;

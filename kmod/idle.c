@@ -43,6 +43,7 @@ static bool rill_idle_try(struct rill_ring *ring, struct sock *peer)
 		}
 		mutex_unlock(writers);
 		/* The owner may have closed meanwhile, see rill_ring_kill(). */
+		smp_mb();
 		rill_ring_unlocked(ring, writers);
 	}
 	mutex_unlock(readers);

@@ -204,6 +204,11 @@ static struct rill_slot *rill_slot_open(struct rill_ring *ring)
 	return slot->off + slot->len < PAGE_SIZE ? slot : NULL;
 }
 
+/*
+ * The copies are bounded by the page here, hence _copy_from_iter(): the check
+ * that copy_from_iter() adds costs as much as the copy of a small write.
+ */
+
 /* Copy up to n bytes behind those of the last slot. */
 static size_t rill_write_append(struct rill_ring *ring, struct rill_slot *slot,
 				struct iov_iter *from, size_t n)
@@ -211,7 +216,7 @@ static size_t rill_write_append(struct rill_ring *ring, struct rill_slot *slot,
 	unsigned int off = slot->off + slot->len;
 
 	n = min_t(size_t, n, PAGE_SIZE - off);
-	n = copy_from_iter(page_address(slot->page) + off, n, from);
+	n = _copy_from_iter(page_address(slot->page) + off, n, from);
 	WRITE_ONCE(slot->len, slot->len + n);
 	return n;
 }
@@ -232,7 +237,7 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 	if (!page)
 		return -ENOMEM;
 	n = min_t(size_t, n, PAGE_SIZE - off);
-	copied = copy_from_iter(page_address(page) + off, n, from);
+	copied = _copy_from_iter(page_address(page) + off, n, from);
 	if (!copied) {
 		if (!open)
 			rill_page_free(ring, page);
@@ -455,7 +460,7 @@ static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
 {
 	void *at = kmap_local_page(slot->page);
 
-	n = copy_to_iter(at + slot->off + off, n, to);
+	n = _copy_to_iter(at + slot->off + off, n, to);
 	kunmap_local(at);
 	return n;
 }
@@ -612,11 +617,12 @@ void rill_ring_kill(struct rill_ring *ring, struct mutex *writers)
 	}
 }
 
-/* A writer, or the idle worker, has just released the writers' mutex. */
+/*
+ * A writer, or the idle worker, has released the writers' mutex, with a full
+ * barrier after that; pairs with the one of rill_ring_kill().
+ */
 void rill_ring_unlocked(struct rill_ring *ring, struct mutex *writers)
 {
-	/* The unlock before the check; pairs with rill_ring_kill(). */
-	smp_mb();
 	if (unlikely(READ_ONCE(ring->dead)))
 		rill_ring_kill(ring, writers);
 }

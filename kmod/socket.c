@@ -153,6 +153,7 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	sock_init_data(sock, sk);
 	sk->sk_type		= type;
 	sk->sk_allocation	= RILL_GFP_DATA;
+	sk->sk_data_ready	= rill_data_ready;
 	sk->sk_write_space	= rill_write_space;
 	sk->sk_destruct		= rill_sock_destruct;
 	/* A datagram's sender finds it by name, and by blocked_on, under RCU. */

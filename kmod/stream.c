@@ -21,11 +21,11 @@
 static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
 {
 	struct rill_ring *ring = &rill_sk(peer)->ring;
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct rill_limit limit;
+	DEFINE_WAIT(wait);
 
-	rill_wait_add(sk, &wait);
 	for (;;) {
+		prepare_to_wait(sk_sleep(sk), &wait, TASK_INTERRUPTIBLE);
 		rill_space_want(peer);
 		/* Anew: SO_SNDBUF may have grown, which wakes this. */
 		rill_ring_limit(ring, sk, &limit);
@@ -33,9 +33,9 @@ static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
 		    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
 		    !timeo || signal_pending(current))
 			break;
-		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+		timeo = schedule_timeout(timeo);
 	}
-	rill_wait_remove(sk, &wait);
+	finish_wait(sk_sleep(sk), &wait);
 	return timeo;
 }
 
@@ -60,6 +60,11 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
 			n = rill_ring_write(ring, from, &limit, cred);
 		mutex_unlock(&rs->tx_mutex);
+		/*
+		 * The unlock before the look at dead, see rill_ring_kill(); and
+		 * head before the look who sleeps, see prepare_to_wait().
+		 */
+		smp_mb();
 		rill_ring_unlocked(ring, &rs->tx_mutex);
 
 		if (n > 0) {
@@ -80,7 +85,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			wake = true;
 		/* Before it waits: one wake-up for all that is there by now. */
 		if (wake)
-			peer->sk_data_ready(peer);
+			rill_wake_reader(peer);
 		wake = false;
 		if (!timeo) {
 			if (rill_space_ask(sk))
@@ -94,7 +99,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		}
 	}
 	if (wake)
-		peer->sk_data_ready(peer);
+		rill_wake_reader(peer);
 	return sent ?: err;
 }
 
@@ -128,7 +133,7 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 }
 
 /* Is there something to do for this reader? */
-static bool rill_data_ready(struct sock *sk, struct sock *peer,
+static bool rill_read_ready(struct sock *sk, struct sock *peer,
 			    const struct rill_read *rd)
 {
 	struct rill_ring *ring = &rill_sk(sk)->ring;
@@ -149,13 +154,16 @@ static bool rill_data_ready(struct sock *sk, struct sock *peer,
 static long rill_data_wait(struct sock *sk, struct sock *peer,
 			   const struct rill_read *rd, long timeo)
 {
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	DEFINE_WAIT(wait);
 
-	rill_wait_add(sk, &wait);
-	while (!rill_data_ready(sk, peer, rd) && timeo &&
-	       !signal_pending(current))
-		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
-	rill_wait_remove(sk, &wait);
+	for (;;) {
+		prepare_to_wait(sk_sleep(sk), &wait, TASK_INTERRUPTIBLE);
+		if (rill_read_ready(sk, peer, rd) || !timeo ||
+		    signal_pending(current))
+			break;
+		timeo = schedule_timeout(timeo);
+	}
+	finish_wait(sk_sleep(sk), &wait);
 	return timeo;
 }
 
@@ -176,7 +184,7 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 		rill_ring_limit(ring, peer, &limit);
 		rd->need = min(rd->skip + target, limit.bytes);
 		rd->need = max(rd->need, rd->skip + 1);
-		if (wait && !rill_data_ready(sk, peer, rd))
+		if (wait && !rill_read_ready(sk, peer, rd))
 			return 0;
 	}
 	n = rill_ring_read(ring, rd);
@@ -229,7 +237,7 @@ static int rill_stream_read(struct sock *sk, struct sock *peer,
 		if (!timeo)
 			break;
 		timeo = rill_data_wait(sk, peer, rd, timeo);
-		if (!signal_pending(current) || rill_data_ready(sk, peer, rd))
+		if (!signal_pending(current) || rill_read_ready(sk, peer, rd))
 			continue;
 		if (rill_ring_readable(&rs->ring) <= rd->skip) {
 			err = sock_intr_errno(timeo);

@@ -37,6 +37,39 @@ static bool rill_msg_writable(const struct sock *sk)
 	return refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
 }
 
+/* sk_data_ready(): bytes, a message or a connection came. */
+void rill_data_ready(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_sync_poll(&wq->wait,
+						EPOLLIN | EPOLLPRI |
+						EPOLLRDNORM | EPOLLRDBAND);
+	sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN);
+	rcu_read_unlock();
+}
+
+/*
+ * Bytes came for sk: wake its readers, polls and SIGIO, if there are any.  After
+ * a full barrier.
+ */
+void rill_wake_reader(struct sock *sk)
+{
+	struct socket_wq *wq;
+	bool wanted;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	wanted = wq && (waitqueue_active(&wq->wait) || wq->fasync_list);
+	rcu_read_unlock();
+	/* Or a user in the kernel has put its own function there. */
+	if (wanted || sk->sk_data_ready != rill_data_ready)
+		sk->sk_data_ready(sk);
+}
+
 /* sk_write_space(): from the peer's read, or from the end of a message. */
 void rill_write_space(struct sock *sk)
 {
