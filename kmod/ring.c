@@ -307,8 +307,8 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
  * @limit: from rill_ring_limit()
  * @cred: who writes it; a pid of NULL if that is not recorded
  *
- * Appends what fits and publishes it page by page, so that a reader on another
- * CPU can begin.
+ * Appends what fits, up to RILL_CHUNK, and publishes it page by page, so that a
+ * reader on another CPU can begin.
  *
  * Return: the bytes appended, or -EAGAIN if the ring is full, -ENOMEM, -EFAULT.
  */
@@ -316,14 +316,17 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			const struct rill_limit *limit,
 			const struct rill_cred *cred)
 {
-	/* Acquire: the reader has copied what it counts as read. */
-	unsigned long used = ring->head - smp_load_acquire(&ring->tail);
+	/*
+	 * Only a count: what the reader is done with is said by r_pos for slots
+	 * and by sp_head for pages.
+	 */
+	unsigned long used = ring->head - READ_ONCE(ring->tail);
 	size_t room = used < limit->bytes ? limit->bytes - used : 0;
 	struct rill_slot *slot;
 	size_t total = 0;
 	ssize_t n = 0;
 
-	room = min(room, iov_iter_count(from));
+	room = min3(room, iov_iter_count(from), (size_t)RILL_CHUNK);
 	if (!room)
 		return iov_iter_count(from) ? -EAGAIN : 0;
 	if (unlikely(!ring->store) && rill_store_make(ring))
@@ -358,7 +361,8 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 /* The writer's end closed with SO_LINGER 0: the reader gets none of the rest. */
 void rill_ring_discard(struct rill_ring *ring)
 {
-	WRITE_ONCE(ring->discard, true);
+	/* Release: what the last writer did; pairs with rill_ring_read(). */
+	smp_store_release(&ring->discard, true);
 }
 
 /* ---- giving back ---- */
@@ -386,7 +390,8 @@ void rill_ring_purge(struct rill_ring *ring)
 		} else {
 			put_page(slot->page);
 		}
-		WRITE_ONCE(ring->r_pos, ring->r_pos + 1);
+		/* Release: who sees it sees the w_pos that it goes up to. */
+		smp_store_release(&ring->r_pos, ring->r_pos + 1);
 	}
 	while (st->sp_tail != st->sp_head)
 		rill_page_free(ring, st->spare[st->sp_tail++ % RILL_SPARES]);
@@ -470,6 +475,8 @@ static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
  * @ring: the caller's own ring
  * @rd: where to and how; rd->cred may get a reference
  *
+ * Takes up to RILL_CHUNK; a peek has no such bound.
+ *
  * Return: the bytes copied, 0 if there is none, or -EFAULT.
  */
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
@@ -480,13 +487,16 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	struct rill_store *st;
 	struct rill_cursor cur;
 
-	if (READ_ONCE(ring->discard)) {
-		/* The writing end is gone, so this excludes both sides. */
+	/* Acquire: all that the writer, which is gone, has left behind. */
+	if (smp_load_acquire(&ring->discard)) {
+		/* So rx_mutex excludes both sides. */
 		rill_ring_purge(ring);
 		return 0;
 	}
 	if (!avail)
 		return 0;
+	if (!rd->peek)
+		len = min_t(size_t, len, RILL_CHUNK);
 	st = ring->store;
 	cur = (struct rill_cursor){
 		.seg = st->r_seg, .pos = ring->r_pos, .off = st->r_off,

@@ -73,6 +73,9 @@ struct rill_store {
 	struct rill_seg		first;
 };
 
+/* A pass copies so many bytes, or fewer, and then looks who waits. */
+#define RILL_CHUNK		(32 * 1024)
+
 /* How far the two ends let it fill. */
 struct rill_limit {
 	unsigned long		bytes;

@@ -39,13 +39,43 @@ static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
 	return timeo;
 }
 
+/*
+ * One pass of a send, under tx_mutex: what fits, in chunks.  A reader that
+ * sleeps is woken for the first one and copies while the next is written.
+ * wake: gets whether there are bytes that nobody was told of.
+ */
+static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
+				struct iov_iter *from,
+				const struct rill_cred *cred, bool *wake)
+{
+	struct rill_ring *ring = &rill_sk(peer)->ring;
+	struct rill_limit limit;
+	ssize_t n, total = 0;
+
+	rill_ring_limit(ring, sk, &limit);
+	for (;;) {
+		n = -EPIPE;
+		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+			n = rill_ring_write(ring, from, &limit, cred);
+		if (n <= 0)
+			return total ?: n;
+		*wake = true;
+		total += n;
+		if (n < RILL_CHUNK || !iov_iter_count(from))
+			return total;
+		/* head before the look who sleeps; see prepare_to_wait(). */
+		smp_mb();
+		rill_wake_reader(peer);
+		*wake = false;
+	}
+}
+
 static int rill_stream_write(struct sock *sk, struct sock *peer,
 			     struct iov_iter *from,
 			     const struct rill_cred *cred, long timeo)
 {
 	struct rill_sock *rs = rill_sk(sk);
 	struct rill_ring *ring = &rill_sk(peer)->ring;
-	struct rill_limit limit;
 	int sent = 0, err = 0;
 	bool wake = false;
 	ssize_t n;
@@ -55,10 +85,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			err = sock_intr_errno(timeo);
 			break;
 		}
-		rill_ring_limit(ring, sk, &limit);
-		n = -EPIPE;
-		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
-			n = rill_ring_write(ring, from, &limit, cred);
+		n = rill_stream_fill(sk, peer, from, cred, &wake);
 		mutex_unlock(&rs->tx_mutex);
 		/*
 		 * The unlock before the look at dead, see rill_ring_kill(); and
@@ -67,11 +94,8 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		smp_mb();
 		rill_ring_unlocked(ring, &rs->tx_mutex);
 
-		if (n > 0) {
-			sent += n;
-			wake = true;
-		}
 		if (n >= 0) {
+			sent += n;
 			/* What stopped it, if anything did, comes next time. */
 			if (iov_iter_count(from))
 				continue;
@@ -192,11 +216,13 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 		return n;
 	if (rd->peek) {
 		sk_peek_offset_fwd(sk, n);
-	} else {
-		sk_peek_offset_bwd(sk, n);
-		if (!rill_ring_used(ring))
-			rill_idle_add(ring);
+		return n;
 	}
+	sk_peek_offset_bwd(sk, n);
+	if (!rill_ring_used(ring))
+		rill_idle_add(ring);
+	/* With the mutex held: the writer goes on while the rest is read. */
+	rill_ring_consumed(ring, peer);
 	return n;
 }
 
@@ -214,16 +240,16 @@ static int rill_stream_read(struct sock *sk, struct sock *peer,
 		}
 		/* First: what was sent before a shutdown is seen after it. */
 		shutdown = rill_shutdown_get(sk);
-		n = rill_stream_pass(sk, peer, rd, target, timeo);
+		do {
+			n = rill_stream_pass(sk, peer, rd, target, timeo);
+			rd->len -= max_t(ssize_t, n, 0);
+		} while (n == RILL_CHUNK && rd->len && !rd->peek);
 		mutex_unlock(&rs->rx_mutex);
 
-		if (n > 0 && !rd->peek)
-			rill_ring_consumed(&rs->ring, peer);
 		if (n < 0) {
 			err = n;
 			break;
 		}
-		rd->len -= n;
 		if (rd->total >= target || rd->stopped ||
 		    (rd->peek && rd->total))
 			break;
