@@ -89,6 +89,7 @@ int peer_connect(const struct peer *peer, int type, const struct addr *to);
 void peer_pair(const struct peer *peer, int type, int fd[2]);
 void peer_accepted(const struct peer *peer, int type, int listener,
 		   const struct addr *addr, int fd[2]);
+void peer_no_time_wait(const struct peer *peer, int fd);
 void peer_duplex(const struct peer *peer, int type, int in[2], int out[2]);
 
 int rill_family(void);
@@ -119,6 +120,7 @@ struct row {
 	const char	*id;
 	const char	*title;
 	enum unit	unit;
+	const char	*least;	/* the row of the same work with the least of it */
 };
 
 struct job {
@@ -130,6 +132,7 @@ struct job {
 	size_t		size;		/* of a write */
 	size_t		rsize;		/* of the reader's buffer */
 	int		arg;		/* the job's own */
+	bool		file;		/* needs files_init() */
 	bool		slow;		/* takes seconds: once in a quick run */
 };
 
@@ -155,6 +158,19 @@ void work_memory(const struct job *job, const struct peer *peer);
 void work_grow_names(const struct job *job, const struct peer *peer);
 void work_grow_pairs(const struct job *job, const struct peer *peer);
 void work_backlog(const struct job *job, const struct peer *peer);
+
+struct gate;
+struct side;
+
+/* One side of a stream; it fills in what it did. */
+typedef void stream_side_fn(int fd, const struct job *job, struct gate *gate,
+			    struct side *side);
+
+stream_side_fn stream_sender;
+stream_side_fn stream_reader;
+void stream_cell(const struct job *job, const struct peer *peer,
+		 stream_side_fn *sender, stream_side_fn *reader);
+void files_init(void);
 
 /* ---- limit.c: what no socket can beat ---- */
 

@@ -7,20 +7,22 @@
 #define ROWS(...)	.rows = (const struct row[]){ __VA_ARGS__ }, \
 			.nrows = ARRAY_SIZE(((const struct row[]){ __VA_ARGS__ }))
 
+#define ROW(id_, title_, unit_)	{ .id = id_, .title = title_, .unit = unit_ }
+
 #define LIMITS		(PEER_SHM | PEER_MEMCPY | PEER_DEVNULL)
 
 #define STREAM(id_, title_, size_, rsize_) {				\
-	ROWS({ id_, title_, UNIT_BYTES_S }),				\
+	ROWS(ROW(id_, title_, UNIT_BYTES_S)),				\
 	.run = work_stream, .peers = PEERS_STREAM | PEER_PIPE | LIMITS,	\
 	.type = SOCK_STREAM, .size = size_, .rsize = rsize_ }
 
 #define RTT(id_, title_, peers_, arg_) {				\
-	ROWS({ id_, title_, UNIT_NS }),					\
+	ROWS(ROW(id_, title_, UNIT_NS)),					\
 	.run = work_rtt, .peers = PEERS_STREAM | PEER_PIPE | (peers_),	\
 	.type = SOCK_STREAM, .size = 64, .arg = arg_ }
 
 #define MESSAGE(id_, title_, peers_, type_, size_) {			\
-	ROWS({ id_, title_, UNIT_OPS_S }),				\
+	ROWS(ROW(id_, title_, UNIT_OPS_S)),				\
 	.run = work_message, .peers = PEERS_MESSAGE & (peers_),		\
 	.type = type_, .size = size_ }
 
@@ -28,6 +30,15 @@
 	MESSAGE("dgram-" name_, "datagrams of " name_, ~0u, SOCK_DGRAM, size_)
 #define SEQPACKET(name_, size_)						\
 	MESSAGE("seq-" name_, "seqpacket of " name_, ~PEER_UDP, SOCK_SEQPACKET, size_)
+
+/* The same work with more and more of something. */
+#define GROW(id_, title_, n_, text_, least_)				\
+	{ "grow-" id_ "-" n_, title_ " " text_, UNIT_NS,		\
+	  "grow-" id_ "-" least_ }
+#define GROW3(id_, title_, n_, text_)					\
+	GROW("bind-" id_, "bind+close,", n_, text_ " " title_, "10"),	\
+	GROW("connect-" id_, "connect+accept+close,", n_, text_ " " title_, "10"), \
+	GROW("send-" id_, "send+receive of 64 B,", n_, text_ " " title_, "10")
 
 const struct job jobs[] = {
 	STREAM("stream-64B", "one-way 64 B", 64, 64 * KIB),
@@ -53,17 +64,46 @@ const struct job jobs[] = {
 	SEQPACKET("8KiB", 8 * KIB),
 	SEQPACKET("64KiB", 64 * KIB),
 
-	{ ROWS({ "connect", "connect+accept+close, two processes", UNIT_OPS_S }),
+	{ ROWS(ROW("connect", "connect+accept+close, two processes", UNIT_OPS_S)),
 	  .run = work_connect, .peers = PEERS_STREAM, .type = SOCK_STREAM },
-	{ ROWS({ "connect-thread", "connect+accept+close, one thread", UNIT_OPS_S }),
+	{ ROWS(ROW("connect-thread", "connect+accept+close, one thread", UNIT_OPS_S)),
 	  .run = work_connect_thread, .peers = PEERS_STREAM, .type = SOCK_STREAM },
 
-	{ ROWS({ "fanin-8", "8 senders of 64 B into one epoll reader", UNIT_OPS_S }),
+	{ ROWS(ROW("fanin-8", "8 senders of 64 B into one epoll reader", UNIT_OPS_S)),
 	  .run = work_fanin, .peers = PEERS_STREAM | PEER_PIPE,
 	  .type = SOCK_STREAM, .size = 64, .rsize = 64 * KIB, .arg = 8 },
-	{ ROWS({ "echo-1000", "epoll echo server, 1,000 connections, 64 B", UNIT_OPS_S }),
+	{ ROWS(ROW("echo-1000", "epoll echo server, 1,000 connections, 64 B", UNIT_OPS_S)),
 	  .run = work_echo, .peers = PEERS_STREAM,
 	  .type = SOCK_STREAM, .size = 64, .arg = 1000 },
+
+	{ ROWS(ROW("sendfile", "sendfile of 64 MiB of page cache", UNIT_BYTES_S)),
+	  .run = work_sendfile, .peers = PEERS_STREAM | PEER_PIPE,
+	  .type = SOCK_STREAM, .size = 64 * KIB, .rsize = 64 * KIB, .file = true },
+	{ ROWS(ROW("splice", "splice into a file, from writes of 64 KiB", UNIT_BYTES_S)),
+	  .run = work_splice, .peers = PEERS_STREAM | PEER_PIPE,
+	  .type = SOCK_STREAM, .size = 64 * KIB, .rsize = 64 * KIB, .file = true },
+
+	{ ROWS(ROW("memory-new", "memory of a pair, right after connect", UNIT_BYTES),
+	       ROW("memory-idle", "memory of a pair, 64 B each way, then quiet",
+		   UNIT_BYTES)),
+	  .run = work_memory, .peers = PEER_RILL | PEER_UNIX | PEER_TCP,
+	  .type = SOCK_STREAM, .size = 64, .arg = 10000, .slow = true },
+
+	{ ROWS(GROW3("names", "names bound", "10", "10"),
+	       GROW3("names", "names bound", "1000", "1,000"),
+	       GROW3("names", "names bound", "100000", "100,000")),
+	  .run = work_grow_names, .peers = PEER_RILL | PEER_UNIX,
+	  .type = SOCK_STREAM, .size = 64, .slow = true },
+	{ ROWS(GROW3("pairs", "pairs open", "10", "10"),
+	       GROW3("pairs", "pairs open", "1000", "1,000"),
+	       GROW3("pairs", "pairs open", "50000", "50,000")),
+	  .run = work_grow_pairs, .peers = PEER_RILL | PEER_UNIX,
+	  .type = SOCK_STREAM, .size = 64, .slow = true },
+	{ ROWS(GROW("backlog", "connect+accept+close, backlog of", "10", "10", "10"),
+	       GROW("backlog", "connect+accept+close, backlog of", "4096", "4,096",
+		    "10")),
+	  .run = work_backlog, .peers = PEER_RILL | PEER_UNIX | PEER_TCP,
+	  .type = SOCK_STREAM },
 };
 
 const size_t njobs = ARRAY_SIZE(jobs);

@@ -128,6 +128,8 @@ void json_row(const struct job *job, const struct row *row)
 	put_field("row", row->id);
 	put_field("title", row->title);
 	put_field("unit", unit[row->unit]);
+	if (row->least)
+		put_field("least", row->least);
 	printf(",\"more_is_better\":%s,\"write\":%zu,\"read\":%zu",
 	       row->unit == UNIT_BYTES_S || row->unit == UNIT_OPS_S ? "true" : "false",
 	       job->size, job->rsize);

@@ -95,7 +95,7 @@ static size_t ring_read(struct ring *ring, char *buf, size_t len)
 	return done;
 }
 
-static void stream_sender(struct ring *ring, const struct job *job, struct gate *gate)
+static void ring_sender(struct ring *ring, const struct job *job, struct gate *gate)
 {
 	struct side *side = &cell->side[FROM];
 	unsigned int stride = deadline_stride(job->size);
@@ -131,7 +131,7 @@ static void shm_stream(const struct job *job)
 	gate_init(&gate);
 	pid = cell_fork(1);
 	if (!pid) {
-		stream_sender(ring, job, &gate);
+		ring_sender(ring, job, &gate);
 		_exit(0);
 	}
 	pin(0);

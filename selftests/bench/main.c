@@ -242,6 +242,12 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	cell_init();
+	for (size_t j = 0; j < njobs; j++) {
+		if (job_wanted(&jobs[j]) && jobs[j].file) {
+			files_init();
+			break;
+		}
+	}
 	json_meta(rounds);
 	for (size_t j = 0; j < njobs; j++)
 		for (size_t r = 0; r < jobs[j].nrows; r++)

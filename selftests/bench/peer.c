@@ -196,6 +196,19 @@ void peer_pair(const struct peer *peer, int type, int fd[2])
 }
 
 /*
+ * TCP would keep the port for a minute after the close(), and there are not
+ * enough ports for all of the many connections of some jobs.
+ */
+void peer_no_time_wait(const struct peer *peer, int fd)
+{
+	const struct linger reset = { .l_onoff = 1 };
+
+	if (peer->bit == PEER_TCP &&
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)))
+		cell_fail("SO_LINGER: %m");
+}
+
+/*
  * Two ends that both read and write: end i reads in[i] and writes out[i], which
  * are one socket, or ends of two pipes.
  */

@@ -4,6 +4,7 @@
  *
  * The sender writes until its time is up and then ends the stream; the reader's
  * end-of-file is the end of the time that counts.  Both count the bytes.
+ * work_file.c does the same with files.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -46,9 +47,9 @@ static void check_pattern(int fd, const struct job *job, char *buf)
 	}
 }
 
-static void sender(int fd, const struct job *job, struct gate *gate)
+void stream_sender(int fd, const struct job *job, struct gate *gate,
+		   struct side *side)
 {
-	struct side *side = &cell->side[FROM];
 	unsigned int stride = deadline_stride(job->size);
 	char *buf = buffer(job->size);
 	uint64_t end;
@@ -69,14 +70,11 @@ static void sender(int fd, const struct job *job, struct gate *gate)
 		}
 	} while (now_ns() < end);
 	side_end(side);
-	/* A pipe and TIPC know no half-close; there it is the close() below. */
-	shutdown(fd, SHUT_WR);
-	close(fd);
 }
 
-static void reader(int fd, const struct job *job, struct gate *gate)
+void stream_reader(int fd, const struct job *job, struct gate *gate,
+		   struct side *side)
 {
-	struct side *side = &cell->side[TO];
 	char *buf = buffer(job->rsize);
 	ssize_t n;
 
@@ -93,16 +91,14 @@ static void reader(int fd, const struct job *job, struct gate *gate)
 		cell_fail("read: %m");
 }
 
-void work_stream(const struct job *job, const struct peer *peer)
+void stream_cell(const struct job *job, const struct peer *peer,
+		 stream_side_fn *sender, stream_side_fn *reader)
 {
+	struct side *from = &cell->side[FROM], *to = &cell->side[TO];
 	int in[2], out[2];
 	struct gate gate;
 	pid_t pid;
 
-	if (peer->bit >= PEER_SHM) {
-		limit_stream(job, peer);
-		return;
-	}
 	gate_init(&gate);
 	peer_duplex(peer, job->type, in, out);
 	pid = cell_fork(1);
@@ -110,18 +106,29 @@ void work_stream(const struct job *job, const struct peer *peer)
 		close(in[1]);
 		if (out[1] != in[1])
 			close(out[1]);
-		sender(out[0], job, &gate);
+		sender(out[0], job, &gate, from);
+		/* A pipe and TIPC know no half-close; there the close() ends it. */
+		shutdown(out[0], SHUT_WR);
+		close(out[0]);
 		_exit(0);
 	}
 	close(out[0]);
 	if (in[0] != out[0])
 		close(in[0]);
 	pin(0);
-	reader(in[1], job, &gate);
+	reader(in[1], job, &gate, to);
 	cell_join(pid);
-	if (cell->side[TO].bytes != cell->side[FROM].bytes)
+	if (to->bytes != from->bytes)
 		cell_fail("%llu bytes were sent and %llu arrived",
-			  (unsigned long long)cell->side[FROM].bytes,
-			  (unsigned long long)cell->side[TO].bytes);
-	cell_sides(job, &cell->side[FROM], &cell->side[TO]);
+			  (unsigned long long)from->bytes,
+			  (unsigned long long)to->bytes);
+	cell_sides(job, from, to);
+}
+
+void work_stream(const struct job *job, const struct peer *peer)
+{
+	if (peer->bit >= PEER_SHM)
+		limit_stream(job, peer);
+	else
+		stream_cell(job, peer, stream_sender, stream_reader);
 }
