@@ -132,7 +132,8 @@ struct job {
 	size_t		size;		/* of a write */
 	size_t		rsize;		/* of the reader's buffer */
 	int		arg;		/* the job's own */
-	bool		file;		/* needs files_init() */
+	/* What has to be there before the first round; NULL: nothing. */
+	void		(*prepare)(const struct job *job, const struct peer *peer);
 	bool		slow;		/* takes seconds: once in a quick run */
 };
 
@@ -155,8 +156,7 @@ void work_echo(const struct job *job, const struct peer *peer);
 void work_sendfile(const struct job *job, const struct peer *peer);
 void work_splice(const struct job *job, const struct peer *peer);
 void work_memory(const struct job *job, const struct peer *peer);
-void work_grow_names(const struct job *job, const struct peer *peer);
-void work_grow_pairs(const struct job *job, const struct peer *peer);
+void work_grow(const struct job *job, const struct peer *peer);
 void work_backlog(const struct job *job, const struct peer *peer);
 
 struct gate;
@@ -170,7 +170,17 @@ stream_side_fn stream_sender;
 stream_side_fn stream_reader;
 void stream_cell(const struct job *job, const struct peer *peer,
 		 stream_side_fn *sender, stream_side_fn *reader);
-void files_init(void);
+void files_prepare(const struct job *job, const struct peer *peer);
+
+/* ---- hold.c: many of something, through all rounds ---- */
+
+/* In job.arg: so many names, or pairs. */
+#define HOLD_MASK	0xfffff
+#define HOLD_PAIRS	(1 << 20)
+
+void hold_prepare(const struct job *job, const struct peer *peer);
+void hold_enter(const struct job *job, const struct peer *peer);
+void hold_end(void);
 
 /* ---- limit.c: what no socket can beat ---- */
 

@@ -32,13 +32,15 @@
 	MESSAGE("seq-" name_, "seqpacket of " name_, ~PEER_UDP, SOCK_SEQPACKET, size_)
 
 /* The same work with more and more of something. */
-#define GROW(id_, title_, n_, text_, least_)				\
-	{ "grow-" id_ "-" n_, title_ " " text_, UNIT_NS,		\
-	  "grow-" id_ "-" least_ }
-#define GROW3(id_, title_, n_, text_)					\
-	GROW("bind-" id_, "bind+close,", n_, text_ " " title_, "10"),	\
-	GROW("connect-" id_, "connect+accept+close,", n_, text_ " " title_, "10"), \
-	GROW("send-" id_, "send+receive of 64 B,", n_, text_ " " title_, "10")
+#define GROW_ROW(id_, n_, title_)					\
+	{ "grow-" id_ "-" n_, title_, UNIT_NS, "grow-" id_ "-10" }
+#define GROW(id_, n_, text_, arg_) {					\
+	ROWS(GROW_ROW("bind-" id_, n_, "bind+close, " text_),		\
+	     GROW_ROW("connect-" id_, n_, "connect+accept+close, " text_), \
+	     GROW_ROW("send-" id_, n_, "send+receive 64 B, " text_)),	\
+	.run = work_grow, .prepare = hold_prepare,			\
+	.peers = PEER_RILL | PEER_UNIX, .type = SOCK_STREAM, .size = 64, \
+	.arg = arg_ }
 
 const struct job jobs[] = {
 	STREAM("stream-64B", "one-way 64 B", 64, 64 * KIB),
@@ -78,10 +80,12 @@ const struct job jobs[] = {
 
 	{ ROWS(ROW("sendfile", "sendfile of 64 MiB of page cache", UNIT_BYTES_S)),
 	  .run = work_sendfile, .peers = PEERS_STREAM | PEER_PIPE,
-	  .type = SOCK_STREAM, .size = 64 * KIB, .rsize = 64 * KIB, .file = true },
+	  .type = SOCK_STREAM, .size = 64 * KIB, .rsize = 64 * KIB,
+	  .prepare = files_prepare },
 	{ ROWS(ROW("splice", "splice into a file, from writes of 64 KiB", UNIT_BYTES_S)),
 	  .run = work_splice, .peers = PEERS_STREAM | PEER_PIPE,
-	  .type = SOCK_STREAM, .size = 64 * KIB, .rsize = 64 * KIB, .file = true },
+	  .type = SOCK_STREAM, .size = 64 * KIB, .rsize = 64 * KIB,
+	  .prepare = files_prepare },
 
 	{ ROWS(ROW("memory-new", "memory of a pair, right after connect", UNIT_BYTES),
 	       ROW("memory-idle", "memory of a pair, 64 B each way, then quiet",
@@ -89,19 +93,14 @@ const struct job jobs[] = {
 	  .run = work_memory, .peers = PEER_RILL | PEER_UNIX | PEER_TCP,
 	  .type = SOCK_STREAM, .size = 64, .arg = 10000, .slow = true },
 
-	{ ROWS(GROW3("names", "names bound", "10", "10"),
-	       GROW3("names", "names bound", "1000", "1,000"),
-	       GROW3("names", "names bound", "100000", "100,000")),
-	  .run = work_grow_names, .peers = PEER_RILL | PEER_UNIX,
-	  .type = SOCK_STREAM, .size = 64, .slow = true },
-	{ ROWS(GROW3("pairs", "pairs open", "10", "10"),
-	       GROW3("pairs", "pairs open", "1000", "1,000"),
-	       GROW3("pairs", "pairs open", "50000", "50,000")),
-	  .run = work_grow_pairs, .peers = PEER_RILL | PEER_UNIX,
-	  .type = SOCK_STREAM, .size = 64, .slow = true },
-	{ ROWS(GROW("backlog", "connect+accept+close, backlog of", "10", "10", "10"),
-	       GROW("backlog", "connect+accept+close, backlog of", "4096", "4,096",
-		    "10")),
+	GROW("names", "10", "10 names bound", 10),
+	GROW("names", "1000", "1,000 names bound", 1000),
+	GROW("names", "100000", "100,000 names bound", 100000),
+	GROW("pairs", "10", "10 pairs open", HOLD_PAIRS | 10),
+	GROW("pairs", "1000", "1,000 pairs open", HOLD_PAIRS | 1000),
+	GROW("pairs", "50000", "50,000 pairs open", HOLD_PAIRS | 50000),
+	{ ROWS(GROW_ROW("backlog", "10", "connect+accept+close, backlog of 10"),
+	       GROW_ROW("backlog", "4096", "connect+accept+close, backlog of 4,096")),
 	  .run = work_backlog, .peers = PEER_RILL | PEER_UNIX | PEER_TCP,
 	  .type = SOCK_STREAM },
 };

@@ -229,6 +229,29 @@ static void progress(size_t done, size_t all, unsigned int round, const char *ro
 		row, peer);
 }
 
+/* AF_UNIX takes half a minute to bind a hundred thousand names. */
+static bool too_long(const struct job *job, const struct peer *peer)
+{
+	return quick && job->prepare == hold_prepare && peer->bit == PEER_UNIX &&
+	       job->arg == 100000;
+}
+
+static void prepare(void)
+{
+	for (size_t j = 0; j < njobs; j++) {
+		if (!job_wanted(&jobs[j]) || !jobs[j].prepare)
+			continue;
+		for (size_t p = 0; p < npeers; p++) {
+			if (!(peers[p].bit & jobs[j].peers & peers_wanted) ||
+			    too_long(&jobs[j], &peers[p]))
+				continue;
+			fprintf(stderr, "bench: preparing %s %s\n",
+				jobs[j].rows[0].id, peers[p].name);
+			jobs[j].prepare(&jobs[j], &peers[p]);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int failed = 0, ok = 0;
@@ -242,18 +265,13 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	cell_init();
-	for (size_t j = 0; j < njobs; j++) {
-		if (job_wanted(&jobs[j]) && jobs[j].file) {
-			files_init();
-			break;
-		}
-	}
 	json_meta(rounds);
 	for (size_t j = 0; j < njobs; j++)
 		for (size_t r = 0; r < jobs[j].nrows; r++)
 			if (wanted(jobs[j].rows[r].id))
 				json_row(&jobs[j], &jobs[j].rows[r]);
 
+	prepare();
 	for (unsigned int round = 1; round <= rounds; round++) {
 		for (size_t j = 0; j < njobs; j++) {
 			if (!job_runs(&jobs[j], round))
@@ -271,6 +289,7 @@ int main(int argc, char **argv)
 		}
 	}
 	progress(all, all, rounds, "done", "");
+	hold_end();
 	json_end(failed);
 	return failed || !ok ? EXIT_FAILED : 0;
 }

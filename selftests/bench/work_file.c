@@ -45,10 +45,15 @@ static int file_new(const char *content)
 	return fd;
 }
 
-void files_init(void)
+void files_prepare(const struct job *job, const struct peer *peer)
 {
-	char *content = calloc(1, PATTERN_SIZE);
+	char *content;
 
+	(void)job;
+	(void)peer;
+	if (source >= 0)
+		return;
+	content = calloc(1, PATTERN_SIZE);
 	if (!content) {
 		perror("bench: malloc");
 		exit(1);

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How the cost of a call grows with what else there is: names bound, pairs open,
- * connections in a listener's queue.  One thread measures, so that nothing but
- * the call counts.
+ * How the cost of a call grows with what else there is: names bound, pairs open
+ * (hold.c has made them), connections in a listener's queue.  One thread
+ * measures, so that nothing but the call counts.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench.h"
 
 #define BATCH		32
-#define STEPS		3
+#define MIN_BATCHES	5
+#define MAX_BATCHES	4096
 #define SPARE_FILES	200
 
-/* What is measured with, made before all else, while few files are open. */
+/* What is measured with. */
 struct tools {
 	const struct job *job;
 	const struct peer *peer;
@@ -120,63 +121,47 @@ static uint64_t batch_send(struct tools *t)
 	return now_ns() - begin;
 }
 
-/* The mean of one call, as the sample of a row. */
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/*
+ * As the sample of a row: the median of the batches, which a pause of the whole
+ * machine does not touch.
+ */
 static void measure(struct tools *t, batch_fn *batch, size_t row)
 {
+	static uint64_t took[MAX_BATCHES];
 	struct sample *s = cell_sample(t->job->rows[row].id);
 	uint64_t end, cpu;
+	size_t n = 0;
 
 	batch(t);		/* warm */
 	cpu = cpu_ns();
 	end = now_ns() + settings.box_ns / 3;
 	do {
-		s->ns += batch(t);
-		s->ops += BATCH;
-	} while (now_ns() < end);
+		took[n] = batch(t);
+		s->ns += took[n++];
+	} while (n < MIN_BATCHES || (n < MAX_BATCHES && now_ns() < end));
 	s->cpu_ns = cpu_ns() - cpu;
-	s->value = (double)s->ns / s->ops;
+	s->ops = n * BATCH;
+	qsort(took, n, sizeof(*took), compare);
+	s->value = (double)took[n / 2] / BATCH;
 }
 
-/* The rows of a step: bind, connect, send. */
-static void measure_step(struct tools *t, int step, batch_fn *send)
+void work_grow(const struct job *job, const struct peer *peer)
 {
-	measure(t, batch_bind, 3 * step);
-	measure(t, batch_connect, 3 * step + 1);
-	measure(t, send, 3 * step + 2);
-}
-
-void work_grow_names(const struct job *job, const struct peer *peer)
-{
-	static const unsigned int names[STEPS] = { 10, 1000, 100000 };
 	struct tools t;
-	struct addr addr;
-	unsigned int have = 3;	/* the tools' */
 
 	pin(0);
-	raise_nofile(names[STEPS - 1] + SPARE_FILES);
+	hold_enter(job, peer);
 	tools_init(&t, job, peer);
-	for (int step = 0; step < STEPS; step++) {
-		for (; have < names[step]; have++)
-			peer_listen(peer, SOCK_DGRAM, -1, &addr);
-		measure_step(&t, step, batch_sendto);
-	}
-}
-
-void work_grow_pairs(const struct job *job, const struct peer *peer)
-{
-	static const unsigned int pairs[STEPS] = { 10, 1000, 50000 };
-	unsigned int have = 1;	/* the tools' */
-	struct tools t;
-	int fd[2];
-
-	pin(0);
-	raise_nofile(2 * pairs[STEPS - 1] + SPARE_FILES);
-	tools_init(&t, job, peer);
-	for (int step = 0; step < STEPS; step++) {
-		for (; have < pairs[step]; have++)
-			peer_accepted(peer, SOCK_STREAM, t.listener, &t.addr, fd);
-		measure_step(&t, step, batch_send);
-	}
+	measure(&t, batch_bind, 0);
+	measure(&t, batch_connect, 1);
+	measure(&t, job->arg & HOLD_PAIRS ? batch_send : batch_sendto, 2);
 }
 
 /* A listener whose queue is full but for one place. */
