@@ -175,8 +175,8 @@ void files_prepare(const struct job *job, const struct peer *peer);
 /* ---- hold.c: many of something, through all rounds ---- */
 
 /* In job.arg: so many names, or pairs. */
-#define HOLD_MASK	0xfffff
-#define HOLD_PAIRS	(1 << 20)
+#define HOLD_MASK	0x0fffff
+#define HOLD_PAIRS	0x100000
 
 void hold_prepare(const struct job *job, const struct peer *peer);
 void hold_enter(const struct job *job, const struct peer *peer);

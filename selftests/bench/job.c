@@ -17,7 +17,7 @@
 	.type = SOCK_STREAM, .size = size_, .rsize = rsize_ }
 
 #define RTT(id_, title_, peers_, arg_) {				\
-	ROWS(ROW(id_, title_, UNIT_NS)),					\
+	ROWS(ROW(id_, title_, UNIT_NS)),				\
 	.run = work_rtt, .peers = PEERS_STREAM | PEER_PIPE | (peers_),	\
 	.type = SOCK_STREAM, .size = 64, .arg = arg_ }
 
@@ -26,18 +26,11 @@
 	.run = work_message, .peers = PEERS_MESSAGE & (peers_),		\
 	.type = type_, .size = size_ }
 
-#define DGRAM(name_, size_)						\
-	MESSAGE("dgram-" name_, "datagrams of " name_, ~0u, SOCK_DGRAM, size_)
-#define SEQPACKET(name_, size_)						\
-	MESSAGE("seq-" name_, "seqpacket of " name_, ~PEER_UDP, SOCK_SEQPACKET, size_)
-
 /* The same work with more and more of something. */
-#define GROW_ROW(id_, n_, title_)					\
-	{ "grow-" id_ "-" n_, title_, UNIT_NS, "grow-" id_ "-10" }
-#define GROW(id_, n_, text_, arg_) {					\
-	ROWS(GROW_ROW("bind-" id_, n_, "bind+close, " text_),		\
-	     GROW_ROW("connect-" id_, n_, "connect+accept+close, " text_), \
-	     GROW_ROW("send-" id_, n_, "send+receive 64 B, " text_)),	\
+#define GROW_ROW(id_, title_, least_)	{ id_, title_, UNIT_NS, least_ }
+
+#define GROW(arg_, ...) {						\
+	ROWS(__VA_ARGS__),						\
 	.run = work_grow, .prepare = hold_prepare,			\
 	.peers = PEER_RILL | PEER_UNIX, .type = SOCK_STREAM, .size = 64, \
 	.arg = arg_ }
@@ -57,14 +50,18 @@ const struct job jobs[] = {
 	RTT("rtt-cross-busy", "round trip across CPUs, busy polling", PEER_SHM,
 	    RTT_CROSS | RTT_BUSY),
 
-	DGRAM("64B", 64),
-	DGRAM("1KiB", 1 * KIB),
-	DGRAM("8KiB", 8 * KIB),
-	DGRAM("64KiB", 64 * KIB),
-	SEQPACKET("64B", 64),
-	SEQPACKET("1KiB", 1 * KIB),
-	SEQPACKET("8KiB", 8 * KIB),
-	SEQPACKET("64KiB", 64 * KIB),
+	MESSAGE("dgram-64B", "datagrams of 64 B", ~0u, SOCK_DGRAM, 64),
+	MESSAGE("dgram-1KiB", "datagrams of 1 KiB", ~0u, SOCK_DGRAM, 1 * KIB),
+	MESSAGE("dgram-8KiB", "datagrams of 8 KiB", ~0u, SOCK_DGRAM, 8 * KIB),
+	MESSAGE("dgram-64KiB", "datagrams of 64 KiB", ~0u, SOCK_DGRAM, 64 * KIB),
+	MESSAGE("seq-64B", "seqpacket of 64 B", ~PEER_UDP, SOCK_SEQPACKET,
+		64),
+	MESSAGE("seq-1KiB", "seqpacket of 1 KiB", ~PEER_UDP, SOCK_SEQPACKET,
+		1 * KIB),
+	MESSAGE("seq-8KiB", "seqpacket of 8 KiB", ~PEER_UDP, SOCK_SEQPACKET,
+		8 * KIB),
+	MESSAGE("seq-64KiB", "seqpacket of 64 KiB", ~PEER_UDP, SOCK_SEQPACKET,
+		64 * KIB),
 
 	{ ROWS(ROW("connect", "connect+accept+close, two processes", UNIT_OPS_S)),
 	  .run = work_connect, .peers = PEERS_STREAM, .type = SOCK_STREAM },
@@ -93,14 +90,70 @@ const struct job jobs[] = {
 	  .run = work_memory, .peers = PEER_RILL | PEER_UNIX | PEER_TCP,
 	  .type = SOCK_STREAM, .size = 64, .arg = 10000, .slow = true },
 
-	GROW("names", "10", "10 names bound", 10),
-	GROW("names", "1000", "1,000 names bound", 1000),
-	GROW("names", "100000", "100,000 names bound", 100000),
-	GROW("pairs", "10", "10 pairs open", HOLD_PAIRS | 10),
-	GROW("pairs", "1000", "1,000 pairs open", HOLD_PAIRS | 1000),
-	GROW("pairs", "50000", "50,000 pairs open", HOLD_PAIRS | 50000),
-	{ ROWS(GROW_ROW("backlog", "10", "connect+accept+close, backlog of 10"),
-	       GROW_ROW("backlog", "4096", "connect+accept+close, backlog of 4,096")),
+	GROW(10,
+	     GROW_ROW("grow-bind-names-10",
+		      "bind+close, 10 names bound",
+		      "grow-bind-names-10"),
+	     GROW_ROW("grow-connect-names-10",
+		      "connect+accept+close, 10 names bound",
+		      "grow-connect-names-10"),
+	     GROW_ROW("grow-send-names-10",
+		      "send+receive 64 B, 10 names bound",
+		      "grow-send-names-10")),
+	GROW(1000,
+	     GROW_ROW("grow-bind-names-1000",
+		      "bind+close, 1,000 names bound",
+		      "grow-bind-names-10"),
+	     GROW_ROW("grow-connect-names-1000",
+		      "connect+accept+close, 1,000 names bound",
+		      "grow-connect-names-10"),
+	     GROW_ROW("grow-send-names-1000",
+		      "send+receive 64 B, 1,000 names bound",
+		      "grow-send-names-10")),
+	GROW(100000,
+	     GROW_ROW("grow-bind-names-100000",
+		      "bind+close, 100,000 names bound",
+		      "grow-bind-names-10"),
+	     GROW_ROW("grow-connect-names-100000",
+		      "connect+accept+close, 100,000 names bound",
+		      "grow-connect-names-10"),
+	     GROW_ROW("grow-send-names-100000",
+		      "send+receive 64 B, 100,000 names bound",
+		      "grow-send-names-10")),
+	GROW(HOLD_PAIRS | 10,
+	     GROW_ROW("grow-bind-pairs-10",
+		      "bind+close, 10 pairs open",
+		      "grow-bind-pairs-10"),
+	     GROW_ROW("grow-connect-pairs-10",
+		      "connect+accept+close, 10 pairs open",
+		      "grow-connect-pairs-10"),
+	     GROW_ROW("grow-send-pairs-10",
+		      "send+receive 64 B, 10 pairs open",
+		      "grow-send-pairs-10")),
+	GROW(HOLD_PAIRS | 1000,
+	     GROW_ROW("grow-bind-pairs-1000",
+		      "bind+close, 1,000 pairs open",
+		      "grow-bind-pairs-10"),
+	     GROW_ROW("grow-connect-pairs-1000",
+		      "connect+accept+close, 1,000 pairs open",
+		      "grow-connect-pairs-10"),
+	     GROW_ROW("grow-send-pairs-1000",
+		      "send+receive 64 B, 1,000 pairs open",
+		      "grow-send-pairs-10")),
+	GROW(HOLD_PAIRS | 50000,
+	     GROW_ROW("grow-bind-pairs-50000",
+		      "bind+close, 50,000 pairs open",
+		      "grow-bind-pairs-10"),
+	     GROW_ROW("grow-connect-pairs-50000",
+		      "connect+accept+close, 50,000 pairs open",
+		      "grow-connect-pairs-10"),
+	     GROW_ROW("grow-send-pairs-50000",
+		      "send+receive 64 B, 50,000 pairs open",
+		      "grow-send-pairs-10")),
+	{ ROWS(GROW_ROW("grow-backlog-10", "connect+accept+close, backlog of 10",
+			"grow-backlog-10"),
+	       GROW_ROW("grow-backlog-4096", "connect+accept+close, backlog of 4,096",
+			"grow-backlog-10")),
 	  .run = work_backlog, .peers = PEER_RILL | PEER_UNIX | PEER_TCP,
 	  .type = SOCK_STREAM },
 };

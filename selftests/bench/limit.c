@@ -22,11 +22,15 @@
 
 enum { FROM, TO };
 
+/* Each counter has a cache line, and the data begin on a page of their own. */
 struct ring {
-	uint64_t head __attribute__((aligned(64)));
-	uint64_t tail __attribute__((aligned(64)));
-	bool end __attribute__((aligned(64)));
-	char data[RING_SIZE] __attribute__((aligned(4096)));
+	uint64_t head;
+	char pad1[56];
+	uint64_t tail;
+	char pad2[56];
+	bool end;
+	char pad3[4096 - 2 * 64 - 1];
+	char data[RING_SIZE];
 };
 
 static inline void relax(void)
@@ -55,14 +59,20 @@ static size_t chunk(uint64_t pos, size_t room, size_t n)
 	return least(least(n, room), least(RING_STEP, RING_SIZE - pos % RING_SIZE));
 }
 
+static size_t ring_used(struct ring *ring, uint64_t head)
+{
+	uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+
+	return head - tail;
+}
+
 static void ring_write(struct ring *ring, const char *buf, size_t len)
 {
 	uint64_t head = ring->head;
 	size_t n, room;
 
 	while (len) {
-		while (!(room = RING_SIZE -
-			 (head - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE))))
+		while (!(room = RING_SIZE - ring_used(ring, head)))
 			relax();
 		n = chunk(head, room, len);
 		memcpy(ring->data + head % RING_SIZE, buf, n);

@@ -19,6 +19,9 @@
 #define NOISE		(256 * KIB)
 #define CACHES		400
 
+#define SLABINFO	"%39s %lu %lu %lu %lu %lu : tunables %*u %*u %*u :" \
+			" slabdata %*u %lu"
+
 struct memory {
 	uint64_t	free;		/* with what CPUs hold of free pages */
 	uint64_t	slab;
@@ -87,8 +90,8 @@ static void read_slabinfo(struct memory *mem)
 
 	mem->ncaches = 0;
 	while (f && mem->ncaches < CACHES && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%39s %lu %lu %lu %lu %lu : tunables %*u %*u %*u : slabdata %*u %lu",
-			   name, &active, &objs, &size, &per, &pages, &slabs) != 7)
+		if (sscanf(line, SLABINFO, name, &active, &objs, &size, &per, &pages,
+			   &slabs) != 7)
 			continue;
 		strcpy(mem->cache[mem->ncaches].name, name);
 		mem->cache[mem->ncaches++].bytes = slabs * pages * sysconf(_SC_PAGESIZE);
