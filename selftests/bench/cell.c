@@ -209,7 +209,8 @@ static bool wait_eof(int fd, int ms)
 
 void cell_run(const struct job *job, const struct peer *peer)
 {
-	unsigned int limit = job->slow ? settings.slow_limit_s : settings.cell_limit_s;
+	unsigned int limit = (job->slow ? settings.slow_limit_s : settings.cell_limit_s) +
+			     4 * settings.box_ns / NSEC_PER_SEC;
 	int alive[2];
 	pid_t pid;
 

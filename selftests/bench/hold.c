@@ -105,6 +105,8 @@ void hold_prepare(const struct job *job, const struct peer *peer)
 	hold->peer = peer;
 	hold->netns = -1;
 	memset(cell, 0, sizeof(*cell));
+	fprintf(stderr, "bench: making %d %s of %s\n", job->arg & HOLD_MASK,
+		job->arg & HOLD_PAIRS ? "pairs" : "names", peer->title);
 	fflush(NULL);
 	hold->pid = fork();
 	if (!hold->pid) {

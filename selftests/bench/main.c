@@ -53,7 +53,7 @@ static const char help_text[] =
 	"  --help           this text\n"
 	"\n"
 	"The exit status is 0 if every measurement was made or skipped with a reason, 1\n"
-	"if one failed, 2 for a wrong option.\n";
+	"if one failed or none was made, 2 for a wrong option.\n";
 
 static void __noreturn usage(const char *what, const char *value)
 {
@@ -210,7 +210,7 @@ static size_t count_cells(void)
 	return n;
 }
 
-/* A terminal gets one line that changes, a log a line now and then. */
+/* A line every other second. */
 static void progress(size_t done, size_t all, unsigned int round, const char *row,
 		     const char *peer)
 {
@@ -245,8 +245,6 @@ static void prepare(void)
 			if (!(peers[p].bit & jobs[j].peers & peers_wanted) ||
 			    too_long(&jobs[j], &peers[p]))
 				continue;
-			fprintf(stderr, "bench: preparing %s %s\n",
-				jobs[j].rows[0].id, peers[p].name);
 			jobs[j].prepare(&jobs[j], &peers[p]);
 		}
 	}
