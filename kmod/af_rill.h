@@ -40,6 +40,8 @@ enum rill_stat {
 	RILL_STAT_BIND_INUSE,
 	RILL_STAT_BIND_DENIED,
 	RILL_STAT_DGRAM_FILTERED,
+	RILL_STAT_BUSY_POLL_HIT,
+	RILL_STAT_BUSY_POLL_MISS,
 	RILL_STAT_MAX
 };
 
@@ -61,6 +63,7 @@ struct rill_net {
 	struct rhashtable	names;
 	atomic64_t		auto_next;	/* number of the next auto/ name */
 	int			max_waiting;
+	int			max_busy_poll_us;
 	atomic_t		sockets;
 	atomic_t		waiting;
 	struct rill_stats __percpu *stats;
@@ -180,7 +183,7 @@ struct rill_store;
  * Lifetime / locking requirements:
  *  - head, w_pos: the writer's (the peer's tx_mutex); tail, r_pos: the
  *    reader's (the owner's rx_mutex).  Others read them with acquire.
- *  - want, discard, dead: free of locks.
+ *  - want, discard, dead: free of locks.  w_cpu: a hint; of messages, too.
  *  - idle, idle_queued, idle_head: under the idle list's lock.
  *  - store: what bytes need, made by the writer with the first of them, and
  *    freed by whoever excludes both sides.  Only writers, and readers of a
@@ -189,6 +192,7 @@ struct rill_store;
 struct rill_ring {
 	unsigned long		head;		/* bytes written, ever */
 	u32			w_pos;		/* slots taken, ever */
+	u16			w_cpu;		/* see rill_busy_wrote() */
 
 	u32			r_pos;		/* slots given back, ever */
 	unsigned long		tail;		/* bytes read, ever */
@@ -254,6 +258,8 @@ struct rill_sock {
 	struct list_head	queue;
 	struct list_head	line;
 	unsigned int		waiting;
+
+	unsigned int		busy_poll_us;	/* RILL_BUSY_POLL, unbounded */
 
 	/* Messages: flow control. */
 	wait_queue_head_t	peer_wait;
@@ -405,6 +411,32 @@ bool rill_space_ask(struct sock *sk);
 void rill_wait_add(struct sock *sk, struct wait_queue_entry *wait);
 void rill_wait_remove(struct sock *sk, struct wait_queue_entry *wait);
 void rill_wake_hangup(struct sock *sk, bool both);
+
+/* ---- busy: look for a while before sleeping ---- */
+
+/* A reader's turn of busy polling. */
+struct rill_busy {
+	struct sock		*sk;
+	unsigned int		looks;
+	unsigned long		start;		/* jiffies */
+	long			timeo;		/* at the start, jiffies */
+	u64			end;		/* local_clock() */
+};
+
+/*
+ * Bytes or a message go to sk, from this CPU.  0 stands for none so far, and for
+ * the one CPU that does not fit.
+ */
+static inline void rill_busy_wrote(struct sock *sk)
+{
+	WRITE_ONCE(rill_sk(sk)->ring.w_cpu, raw_smp_processor_id() + 1);
+}
+
+unsigned int rill_busy_usec(const struct sock *sk);
+void rill_busy_inherit(struct sock *child, const struct sock *listener);
+bool rill_busy_begin(struct rill_busy *busy, struct sock *sk, long timeo);
+bool rill_busy_again(struct rill_busy *busy);
+long rill_busy_end(const struct rill_busy *busy, bool found);
 
 /* ---- sockopt ---- */
 

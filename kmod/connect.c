@@ -49,6 +49,7 @@ static struct sock *rill_child_alloc(struct sock *sk, struct sock *listener)
 	child->sk_sndbuf = READ_ONCE(listener->sk_sndbuf);
 	child->sk_userlocks = listener->sk_userlocks;
 	child->sk_rcvlowat = READ_ONCE(listener->sk_rcvlowat);
+	rill_busy_inherit(child, listener);
 
 	/* Bound, or it would not listen; the reference keeps the name. */
 	if (name && refcount_inc_not_zero(&name->ref))

@@ -112,6 +112,7 @@ static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
 	rill_cb(skb)->charge = max_t(u32, skb->truesize, RILL_MSG_MIN_CHARGE);
 	atomic_add(rill_cb(skb)->charge, &to->sk_rmem_alloc);
 	sock_skb_set_dropcount(to, skb);
+	rill_busy_wrote(to);
 	skb_queue_tail(&to->sk_receive_queue, skb);
 	err = 0;
 out:
@@ -341,10 +342,27 @@ static bool rill_msg_ready(struct sock *sk, int offset)
 	return skb;
 }
 
+/* With busy polling: look for a while.  Returns whether that was of use. */
+static bool rill_msg_poll(struct sock *sk, int offset, long *timeo)
+{
+	struct rill_busy busy;
+	bool found;
+
+	if (!rill_busy_begin(&busy, sk, *timeo))
+		return false;
+	do
+		found = rill_msg_ready(sk, offset);
+	while (!found && rill_busy_again(&busy));
+	*timeo = rill_busy_end(&busy, found);
+	return found;
+}
+
 static long rill_msg_wait(struct sock *sk, int offset, long timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
+	if (rill_msg_poll(sk, offset, &timeo))
+		return timeo;
 	rill_wait_add(sk, &wait);
 	while (!rill_msg_ready(sk, offset) && timeo && !signal_pending(current))
 		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);

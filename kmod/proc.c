@@ -160,6 +160,8 @@ static const char * const rill_stat_names[RILL_STAT_MAX] = {
 	[RILL_STAT_BIND_INUSE]		= "bind_inuse",
 	[RILL_STAT_BIND_DENIED]		= "bind_denied",
 	[RILL_STAT_DGRAM_FILTERED]	= "dgram_filtered",
+	[RILL_STAT_BUSY_POLL_HIT]	= "busy_poll_hit",
+	[RILL_STAT_BUSY_POLL_MISS]	= "busy_poll_miss",
 };
 
 static int rill_stat_show(struct seq_file *seq, void *v)

@@ -112,6 +112,22 @@ out:
 	return err;
 }
 
+/* Not bounded here: net.rill.max_busy_poll_us counts when it is used. */
+static int rill_set_busy_poll(struct sock *sk, sockptr_t optval,
+			      unsigned int optlen)
+{
+	int usec;
+
+	if (optlen != sizeof(usec))
+		return -EINVAL;
+	if (copy_from_sockptr(&usec, optval, sizeof(usec)))
+		return -EFAULT;
+	if (usec < 0)
+		return -EINVAL;
+	WRITE_ONCE(rill_sk(sk)->busy_poll_us, usec);
+	return 0;
+}
+
 static int rill_set_passcred(struct socket *sock, sockptr_t optval,
 			     unsigned int optlen)
 {
@@ -180,6 +196,8 @@ int rill_setsockopt(struct socket *sock, int level, int optname,
 		return rill_set_mode(sock->sk, optval, optlen);
 	case RILL_OWNER:
 		return rill_set_owner(sock->sk, optval, optlen);
+	case RILL_BUSY_POLL:
+		return rill_set_busy_poll(sock->sk, optval, optlen);
 	}
 	return -ENOPROTOOPT;
 }
@@ -237,6 +255,7 @@ int rill_getsockopt(struct socket *sock, int level, int optname,
 {
 	union {
 		int			mode;
+		int			usec;
 		struct rill_owner	owner;
 		struct rill_queue	queue;
 	} val;
@@ -262,6 +281,10 @@ int rill_getsockopt(struct socket *sock, int level, int optname,
 	case RILL_QUEUE:
 		err = rill_get_queue(sock->sk, &val.queue);
 		size = sizeof(val.queue);
+		break;
+	case RILL_BUSY_POLL:
+		val.usec = rill_busy_usec(sock->sk);
+		size = sizeof(val.usec);
 		break;
 	default:
 		return -ENOPROTOOPT;

@@ -53,6 +53,8 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 	ssize_t n, total = 0;
 
 	rill_ring_limit(ring, sk, &limit);
+	/* In the cache line of head, and before it: it costs nothing. */
+	rill_busy_wrote(peer);
 	for (;;) {
 		n = -EPIPE;
 		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
@@ -175,11 +177,29 @@ static bool rill_read_ready(struct sock *sk, struct sock *peer,
 	       !rill_ring_writable(ring, &limit);
 }
 
+/* With busy polling: look for a while.  Returns whether that was of use. */
+static bool rill_read_poll(struct sock *sk, struct sock *peer,
+			   const struct rill_read *rd, long *timeo)
+{
+	struct rill_busy busy;
+	bool found;
+
+	if (!rill_busy_begin(&busy, sk, *timeo))
+		return false;
+	do
+		found = rill_read_ready(sk, peer, rd);
+	while (!found && rill_busy_again(&busy));
+	*timeo = rill_busy_end(&busy, found);
+	return found;
+}
+
 static long rill_data_wait(struct sock *sk, struct sock *peer,
 			   const struct rill_read *rd, long timeo)
 {
 	DEFINE_WAIT(wait);
 
+	if (rill_read_poll(sk, peer, rd, &timeo))
+		return timeo;
 	for (;;) {
 		prepare_to_wait(sk_sleep(sk), &wait, TASK_INTERRUPTIBLE);
 		if (rill_read_ready(sk, peer, rd) || !timeo ||

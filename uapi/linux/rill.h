@@ -85,6 +85,16 @@ struct sockaddr_rill {
  */
 #define RILL_QUEUE		3
 
+/*
+ * int, microseconds, 0 or more: how long a receive that found nothing looks for
+ * data before it sleeps, if the last data came from another CPU and nobody else
+ * wants this one.  As SO_BUSY_POLL, but anybody may set it, and what has effect
+ * is bounded by net.rill.max_busy_poll_us, at any time; reading it gives what
+ * has effect.  Of the two options the longer one counts.  EINVAL: below 0.  An
+ * accepted socket has its listener's.
+ */
+#define RILL_BUSY_POLL		4
+
 struct rill_owner {
 	__u32	ro_uid;
 	__u32	ro_gid;
