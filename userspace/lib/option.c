@@ -35,6 +35,18 @@ RILL_API int rill_get_owner(int fd, uid_t *uid, gid_t *gid)
 	return 0;
 }
 
+RILL_API int rill_set_busy_poll(int fd, int usec)
+{
+	return setsockopt(fd, SOL_RILL, RILL_BUSY_POLL, &usec, sizeof(usec));
+}
+
+RILL_API int rill_get_busy_poll(int fd, int *usec)
+{
+	socklen_t len = sizeof(*usec);
+
+	return getsockopt(fd, SOL_RILL, RILL_BUSY_POLL, usec, &len);
+}
+
 RILL_API int rill_get_queue(int fd, struct rill_queue *queue)
 {
 	socklen_t len = sizeof(*queue);

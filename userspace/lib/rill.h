@@ -370,6 +370,21 @@ int rill_set_owner(int fd, uid_t uid, gid_t gid);
 int rill_get_owner(int fd, uid_t *uid, gid_t *gid);
 
 /**
+ * rill_set_busy_poll(), rill_get_busy_poll() - RILL_BUSY_POLL, how long a
+ *   receive looks for data before it sleeps.
+ * @fd: a socket of this family.
+ * @usec: microseconds, 0 or more.  No more than net.rill.max_busy_poll_us has
+ *   effect; reading gives what has.
+ *
+ * Return: 0; or -1 with errno
+ *   EINVAL	less than 0
+ *   EBADF, ENOTSOCK	as setsockopt(2)
+ *   ENOPROTOOPT, EOPNOTSUPP	the socket is of another family
+ */
+int rill_set_busy_poll(int fd, int usec);
+int rill_get_busy_poll(int fd, int *usec);
+
+/**
  * rill_get_queue() - RILL_QUEUE, how full a listener is.
  * @fd: the listener.
  * @queue: gets connections not yet accepted and the most of them, connectors

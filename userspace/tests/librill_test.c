@@ -589,6 +589,22 @@ static void test_owner(int arg)
 	CHECK(uid == 1234 && gid == 4321);
 }
 
+static void test_busy_poll(int type)
+{
+	int fd = rill_socket(type, 0), usec = 5;
+
+	CHECK(fd >= 0);
+	CHECK(rill_get_busy_poll(fd, &usec) == 0 && usec == 0);
+	CHECK(rill_set_busy_poll(fd, 1) == 0);
+	CHECK(rill_get_busy_poll(fd, &usec) == 0 && usec == 1);
+	CHECK_ERR(rill_set_busy_poll(fd, -1), EINVAL);
+	/* What has effect is bounded. */
+	CHECK(rill_set_busy_poll(fd, INT_MAX) == 0);
+	CHECK(rill_get_busy_poll(fd, &usec) == 0 && usec >= 1 && usec < INT_MAX);
+	CHECK(rill_set_busy_poll(fd, 0) == 0);
+	CHECK(rill_get_busy_poll(fd, &usec) == 0 && usec == 0);
+}
+
 static void test_queue(int arg)
 {
 	const char *name = new_name();
@@ -691,6 +707,10 @@ static const struct tap_case cases[] = {
 	{ "rill_sendto, rill_recvfrom in a storm of signals", test_dgram_storm, 0 },
 	{ "rill_set_mode, rill_get_mode", test_mode, 0 },
 	{ "rill_set_owner, rill_get_owner", test_owner, 0 },
+	{ "rill_set_busy_poll, rill_get_busy_poll: stream", test_busy_poll,
+	  SOCK_STREAM },
+	{ "rill_set_busy_poll, rill_get_busy_poll: datagrams", test_busy_poll,
+	  SOCK_DGRAM },
 	{ "rill_get_queue", test_queue, 0 },
 	{ "wrong descriptors", test_wrong_fd, 0 },
 	{ "no descriptor leaks", test_no_leak, 0 },
