@@ -817,6 +817,27 @@ TEST_F(capacity, peek_meets_poll)
 	EXPECT_EQ(most, rt_call_end(&r));
 }
 
+/* A signal ends a peek for more than there is: it gets what there is. */
+TEST_F(capacity, peek_interrupted)
+{
+	struct rt_call r = { .nr = SYS_recvfrom, .fd = self->fd[1], .buf = rbuf,
+			     .len = 200, .flags = MSG_PEEK | MSG_WAITALL };
+
+	ASSERT_EQ(0, rt_catch(SIGUSR1, 0));
+	ASSERT_EQ(0, rt_call_start(&r));
+	ASSERT_TRUE(rt_call_sleeps(&r));
+	ASSERT_EQ(0, pthread_kill(r.t.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, rt_call_end(&r));
+
+	ASSERT_EQ(100, SYS(send(self->fd[0], wbuf, 100, 0)));
+	ASSERT_EQ(0, rt_call_start(&r));
+	ASSERT_TRUE(rt_call_sleeps(&r));
+	ASSERT_EQ(0, pthread_kill(r.t.thread, SIGUSR1));
+	EXPECT_EQ(100, rt_call_end(&r));
+	/* It has taken nothing. */
+	EXPECT_EQ(100, SYS(recv(self->fd[1], rbuf, 200, MSG_DONTWAIT)));
+}
+
 /* recv() itself obeys SO_RCVLOWAT as poll() does. */
 TEST_F(capacity, rcvlowat_in_recv)
 {

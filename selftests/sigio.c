@@ -178,6 +178,18 @@ TEST_F(sigio, space)
 	EXPECT_EQ(POLLOUT, rt_events(self->fd[0], POLLOUT));
 }
 
+/* The same, and nobody but the send that got EAGAIN has asked. */
+TEST_F(sigio, space_after_eagain)
+{
+	if (variant->family == RT_UNIX && variant->type != SOCK_STREAM)
+		SKIP(return, "unix(7) does not tell of the peer's queue");
+	ASSERT_EQ(0, set_async(self->fd[0], SIG, true));
+	ASSERT_LT(0, rt_fill(self->fd[0], 500));
+	drop_pending(&self->set);
+	ASSERT_LT(0, rt_drain(self->fd[1], 1000));
+	EXPECT_TRUE(wait_band(&self->set, self->fd[0], POLLOUT));
+}
+
 TEST_F(sigio, peer_shutdown)
 {
 	siginfo_t info;
