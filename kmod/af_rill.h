@@ -183,7 +183,7 @@ struct rill_store;
  * Lifetime / locking requirements:
  *  - head, w_pos: the writer's (the peer's tx_mutex); tail, r_pos: the
  *    reader's (the owner's rx_mutex).  Others read them with acquire.
- *  - want, discard, dead: free of locks.  w_cpu: a hint; of messages, too.
+ *  - want, discard, dead: free of locks.
  *  - idle, idle_queued, idle_head: under the idle list's lock.
  *  - store: what bytes need, made by the writer with the first of them, and
  *    freed by whoever excludes both sides.  Only writers, and readers of a
@@ -192,7 +192,6 @@ struct rill_store;
 struct rill_ring {
 	unsigned long		head;		/* bytes written, ever */
 	u32			w_pos;		/* slots taken, ever */
-	u16			w_cpu;		/* see rill_busy_wrote() */
 
 	u32			r_pos;		/* slots given back, ever */
 	unsigned long		tail;		/* bytes read, ever */
@@ -234,6 +233,10 @@ struct rill_ring {
  *    path takes the other end's, except by trylock.
  *  - peer_wait: senders whose messages did not fit into this socket's queue;
  *    see flow.c for blocked_on and relay.
+ *  - Two unions keep it within the size of AF_UNIX's.  One goes by sk_type,
+ *    which never changes: look at it first.  The other by role, which sk_state
+ *    tells under lock: TCP_LISTEN is never left and never entered but from
+ *    TCP_CLOSE, where the socket stands in no queue and no line.
  */
 struct rill_sock {
 	struct sock		sk;	/* first */
@@ -245,34 +248,46 @@ struct rill_sock {
 	bool			passcred;
 	struct rill_name	*name;
 	struct sock		*peer;
-	struct rill_ring	ring;
 	struct mutex		rx_mutex;	/* readers of this end */
-	struct mutex		tx_mutex;	/* writers into the peer's ring */
 
-	/* In a listener's queue (a new end) or line (a connector). */
-	struct list_head	link;
-	struct sock		*listener;	/* in line: whose, with a reference */
-	struct sock		*child;		/* in line: the new end, ready */
-
-	/* A listener's. */
-	struct list_head	queue;
-	struct list_head	line;
-	unsigned int		waiting;
-
+	/* By role. */
+	union {
+		struct {	/* a listener's */
+			struct list_head	queue;
+			struct list_head	line;
+		};
+		struct {	/* in a queue (a new end) or line (a connector) */
+			struct list_head	link;
+			/* In line: whose, with a reference. */
+			struct sock		*listener;
+			/* In line: the new end, ready. */
+			struct sock		*child;
+		};
+	};
+	unsigned int		waiting;	/* a listener's: length of line */
 	unsigned int		busy_poll_us;	/* RILL_BUSY_POLL, unbounded */
 
-	/* Messages: flow control. */
-	wait_queue_head_t	peer_wait;
-	wait_queue_entry_t	relay;
-	struct sock		*blocked_on;
-
 	/* What bind() is to use, lock_sock; mode is -1 where it is not set. */
-	int			bind_mode;
+	s16			bind_mode;
+	u16			w_cpu;		/* see rill_busy_wrote() */
+	struct list_head	node;		/* bucket lock */
 	kuid_t			bind_uid;
 	kgid_t			bind_gid;
 
-	struct list_head	node;		/* bucket lock */
 	u64			id;		/* unique in the bucket */
+
+	/* By type. */
+	union {
+		struct {	/* a stream */
+			struct mutex		tx_mutex; /* writers to the peer */
+			struct rill_ring	ring;
+		};
+		struct {	/* messages: flow control */
+			wait_queue_head_t	peer_wait;
+			wait_queue_entry_t	relay;
+			struct sock		*blocked_on;
+		};
+	};
 };
 
 static inline struct rill_sock *rill_sk(const struct sock *sk)
@@ -396,6 +411,7 @@ int rill_flow_may_make(struct sock *sk, struct sock *to, long *timeo);
 int rill_flow_may_queue(struct sock *sk, struct sock *to, long *timeo);
 void rill_flow_unblock(struct sock *sk);
 bool rill_flow_writable(struct sock *sk);
+void rill_flow_end(struct sock *sk);
 void rill_flow_init(struct sock *sk);
 
 /* ---- wait: poll, wake-ups ---- */
@@ -429,7 +445,7 @@ struct rill_busy {
  */
 static inline void rill_busy_wrote(struct sock *sk)
 {
-	WRITE_ONCE(rill_sk(sk)->ring.w_cpu, raw_smp_processor_id() + 1);
+	WRITE_ONCE(rill_sk(sk)->w_cpu, raw_smp_processor_id() + 1);
 }
 
 unsigned int rill_busy_usec(const struct sock *sk);

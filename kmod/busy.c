@@ -70,7 +70,7 @@ void rill_busy_inherit(struct sock *child, const struct sock *listener)
 /* May what sk waits for come while this task keeps its CPU? */
 static bool rill_busy_may(const struct sock *sk)
 {
-	unsigned int cpu = READ_ONCE(rill_sk(sk)->ring.w_cpu);
+	unsigned int cpu = READ_ONCE(rill_sk(sk)->w_cpu);
 
 	return cpu && cpu != raw_smp_processor_id() + 1 &&
 	       single_task_running();

@@ -273,7 +273,7 @@ int rill_socketpair(struct socket *a, struct socket *b)
 static bool rill_unread(struct sock *sk)
 {
 	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
-	       rill_ring_readable(&rill_sk(sk)->ring);
+	       (rill_is_stream(sk) && rill_ring_readable(&rill_sk(sk)->ring));
 }
 
 static bool rill_resets(const struct sock *sk)
@@ -294,10 +294,9 @@ void rill_connection_close(struct sock *sk)
 	struct sock *peer = rs->peer;
 	bool reset;
 
-	if (!peer) {
-		rill_msg_purge(sk);
+	/* It stood in line, and was refused just now. */
+	if (!peer)
 		return;
-	}
 	reset = rill_unread(sk) || rill_resets(sk) || !rs->accepted;
 	if (rill_resets(sk)) {
 		if (rill_is_stream(sk))
@@ -312,12 +311,14 @@ void rill_connection_close(struct sock *sk)
 	rill_shutdown_add(peer, SHUTDOWN_MASK);
 	spin_unlock(&rill_sk(peer)->lock);
 
-	rill_msg_purge(sk);
-	if (rill_is_stream(sk))
+	if (rill_is_stream(sk)) {
 		rill_ring_kill(&rs->ring, &rill_sk(peer)->tx_mutex);
-	rill_flow_unblock(sk);
-	/* Those of the peer that wait for room here. */
-	wake_up_interruptible_all(&rs->peer_wait);
+	} else {
+		rill_msg_purge(sk);
+		rill_flow_unblock(sk);
+		/* Those of the peer that wait for room here. */
+		rill_flow_end(sk);
+	}
 	rill_wake_hangup(peer, true);
 
 	spin_lock(&rs->lock);
@@ -392,7 +393,8 @@ static void rill_shutdown_end(struct sock *sk, int how)
 	rill_shutdown_add(sk, how);
 	spin_unlock(&rill_sk(sk)->lock);
 	rill_wake_hangup(sk, how == SHUTDOWN_MASK);
-	wake_up_interruptible_all(&rill_sk(sk)->peer_wait);
+	if (!rill_is_stream(sk))
+		rill_flow_end(sk);
 }
 
 int rill_shutdown(struct socket *sock, int how)

@@ -25,7 +25,7 @@ static void rill_dgram_associate(struct sock *sk, struct sock *peer)
 	WRITE_ONCE(sk->sk_state, peer ? TCP_ESTABLISHED : TCP_CLOSE);
 	spin_unlock(&rs->lock);
 	/* Senders that were not the new peer get EPERM. */
-	wake_up_interruptible_all(&rs->peer_wait);
+	rill_flow_end(sk);
 	/* What poll waited for may not be what counts now. */
 	rill_flow_unblock(sk);
 	rill_write_space(sk);

@@ -241,6 +241,16 @@ bool rill_flow_writable(struct sock *sk)
 	return !blocked;
 }
 
+/* Nothing more will come in at sk: all who wait for room are to see why. */
+void rill_flow_end(struct sock *sk)
+{
+	struct rill_sock *rs = rill_sk(sk);
+
+	/* wq_has_sleeper() has the barrier after what has just changed. */
+	if (wq_has_sleeper(&rs->peer_wait))
+		wake_up_interruptible_all(&rs->peer_wait);
+}
+
 void rill_flow_init(struct sock *sk)
 {
 	struct rill_sock *rs = rill_sk(sk);

@@ -11,7 +11,8 @@
  *
  * Locking: the listener's lock guards queue, line, waiting and sk_ack_backlog;
  * a connector's lock, taken inside it, guards its listener, child and state.
- * A connector is in the line exactly while its listener is set.
+ * A connector is in the line, with listener and child set, exactly while its
+ * state is TCP_SYN_SENT; both change under both locks.
  *
  * Lifetime: the queue holds a new end's first reference, which accept() hands
  * to the file.  A connector in line holds its new end's first reference, and
@@ -148,12 +149,14 @@ static bool __rill_line_admit(struct rill_sock *ls)
 bool rill_line_leave(struct sock *sk)
 {
 	struct rill_sock *rs = rill_sk(sk), *ls;
-	struct sock *listener, *child = NULL;
+	struct sock *listener = NULL, *child = NULL;
 
 	spin_lock(&rs->lock);
-	listener = rs->listener;
-	if (listener)
+	/* Else it may be a listener, which has no such field. */
+	if (sk->sk_state == TCP_SYN_SENT) {
+		listener = rs->listener;
 		sock_hold(listener);
+	}
 	spin_unlock(&rs->lock);
 	if (!listener)
 		return false;
@@ -239,6 +242,17 @@ void rill_listener_close(struct sock *sk)
 	}
 }
 
+/* From here on, and for good, it is a listener: see struct rill_sock. */
+static void __rill_listener_init(struct rill_sock *rs)
+{
+	lockdep_assert_held(&rs->lock);
+	WARN_ON_ONCE(!list_empty(&rs->link) || rs->listener || rs->child);
+	WARN_ON_ONCE(rs->peer);
+	INIT_LIST_HEAD(&rs->queue);
+	INIT_LIST_HEAD(&rs->line);
+	rs->waiting = 0;
+}
+
 int rill_listen(struct socket *sock, int backlog)
 {
 	struct sock *sk = sock->sk;
@@ -257,6 +271,8 @@ int rill_listen(struct socket *sock, int backlog)
 	sock_error(sk);
 
 	spin_lock(&rs->lock);
+	if (sk->sk_state == TCP_CLOSE)
+		__rill_listener_init(rs);
 	WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
 	WRITE_ONCE(sk->sk_state, TCP_LISTEN);
 	/* After a shutdown() it listens again. */

@@ -116,14 +116,20 @@ static void rill_sock_destruct(struct sock *sk)
 {
 	struct rill_sock *rs = rill_sk(sk);
 
-	rill_ring_free(&rs->ring);
+	if (rill_is_stream(sk))
+		rill_ring_free(&rs->ring);
+	else
+		WARN_ON_ONCE(rs->blocked_on);
 	rill_name_put(rs->name);
 
 	WARN_ON_ONCE(!sk_unhashed(sk));
 	WARN_ON_ONCE(!list_empty(&rs->node));
 	WARN_ON_ONCE(sk->sk_socket);
-	WARN_ON_ONCE(rs->peer || rs->listener || rs->child || rs->blocked_on);
-	WARN_ON_ONCE(!list_empty(&rs->queue) || !list_empty(&rs->line));
+	WARN_ON_ONCE(rs->peer);
+	if (sk->sk_state == TCP_LISTEN)
+		WARN_ON_ONCE(!list_empty(&rs->queue) || !list_empty(&rs->line));
+	else
+		WARN_ON_ONCE(!list_empty(&rs->link) || rs->listener || rs->child);
 	WARN_ON_ONCE(!skb_queue_empty(&sk->sk_receive_queue));
 	WARN_ON_ONCE(atomic_read(&sk->sk_rmem_alloc));
 	WARN_ON_ONCE(refcount_read(&sk->sk_wmem_alloc));
@@ -164,12 +170,13 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	spin_lock_init(&rs->lock);
 	rill_lock_order(&rs->lock);
 	mutex_init(&rs->rx_mutex);
-	mutex_init(&rs->tx_mutex);
 	INIT_LIST_HEAD(&rs->link);
-	INIT_LIST_HEAD(&rs->queue);
-	INIT_LIST_HEAD(&rs->line);
-	rill_ring_init(&rs->ring);
-	rill_flow_init(sk);
+	if (type == SOCK_STREAM) {
+		mutex_init(&rs->tx_mutex);
+		rill_ring_init(&rs->ring);
+	} else {
+		rill_flow_init(sk);
+	}
 	rs->accepted	= sock;
 	rs->bind_mode	= -1;
 	rs->bind_uid	= INVALID_UID;
@@ -225,14 +232,14 @@ void rill_sock_close(struct sock *sk)
 
 	/* From here on nobody is woken through this socket. */
 	sock_orphan(sk);
-	if (state == TCP_LISTEN)
-		rill_listener_close(sk);
-	if (rill_is_dgram(sk)) {
+	if (rill_is_dgram(sk))
 		rill_dgram_close(sk);
-	} else {
-		rill_line_leave(sk);
+	else if (state == TCP_LISTEN)
+		rill_listener_close(sk);
+	else if (state == TCP_ESTABLISHED ||
+		 /* It may have been admitted, or refused, since. */
+		 (state == TCP_SYN_SENT && !rill_line_leave(sk)))
 		rill_connection_close(sk);
-	}
 	sock_put(sk);
 }
 
