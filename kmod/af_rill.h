@@ -54,17 +54,20 @@ struct rill_stats {
 
 /* Sockets of a namespace, for /proc/net/rill. */
 struct rill_bucket {
-	spinlock_t		lock;	/* of the rest, and its sockets' node */
-	struct list_head	head;	/* in the order of their ids */
-	u64			next_id;
+	spinlock_t		lock;	/* of the rest, and its sockets' sk_node */
+	struct hlist_head	head;	/* in the order of their ids */
+	u64			last_id;	/* they count down */
 };
+
+/* A position in /proc/net/rill: the bucket, and the id in it. */
+#define RILL_POS_ID_BITS	(63 - 1 - RILL_SOCK_BUCKET_BITS)
+#define RILL_SOCK_FIRST_ID	(BIT_ULL(RILL_POS_ID_BITS) - 1)
 
 struct rill_net {
 	struct rhashtable	names;
 	atomic64_t		auto_next;	/* number of the next auto/ name */
 	int			max_waiting;
 	int			max_busy_poll_us;
-	atomic_t		sockets;
 	atomic_t		waiting;
 	struct rill_stats __percpu *stats;
 	struct ctl_table_header	*sysctl;
@@ -266,11 +269,10 @@ struct rill_sock {
 	};
 	unsigned int		waiting;	/* a listener's: length of line */
 	unsigned int		busy_poll_us;	/* RILL_BUSY_POLL, unbounded */
+	u16			w_cpu;		/* see rill_busy_wrote() */
 
 	/* What bind() is to use, lock_sock; mode is -1 where it is not set. */
 	s16			bind_mode;
-	u16			w_cpu;		/* see rill_busy_wrote() */
-	struct list_head	node;		/* bucket lock */
 	kuid_t			bind_uid;
 	kgid_t			bind_gid;
 

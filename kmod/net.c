@@ -82,7 +82,8 @@ static int __net_init rill_net_ns_init(struct net *net)
 	rn->max_busy_poll_us = RILL_MAX_BUSY_POLL_US;
 	for (i = 0; i < RILL_SOCK_BUCKETS; i++) {
 		spin_lock_init(&rn->buckets[i].lock);
-		INIT_LIST_HEAD(&rn->buckets[i].head);
+		INIT_HLIST_HEAD(&rn->buckets[i].head);
+		rn->buckets[i].last_id = RILL_SOCK_FIRST_ID;
 	}
 
 	rn->stats = alloc_percpu(struct rill_stats);
@@ -111,10 +112,12 @@ err_stats:
 static void __net_exit rill_net_ns_exit(struct net *net)
 {
 	struct rill_net *rn = rill_net(net);
+	int i;
 
 	rill_proc_exit(net);
 	rill_sysctl_exit(rn);
-	WARN_ON_ONCE(atomic_read(&rn->sockets));
+	for (i = 0; i < RILL_SOCK_BUCKETS; i++)
+		WARN_ON_ONCE(!hlist_empty(&rn->buckets[i].head));
 	WARN_ON_ONCE(atomic_read(&rn->waiting));
 	WARN_ON_ONCE(atomic_read(&rn->names.nelems));
 	rhashtable_destroy(&rn->names);

@@ -166,13 +166,15 @@ static const char * const rill_stat_names[RILL_STAT_MAX] = {
 
 static int rill_stat_show(struct seq_file *seq, void *v)
 {
-	struct rill_net *rn = rill_net(seq_file_single_net(seq));
+	struct net *net = seq_file_single_net(seq);
+	struct rill_net *rn = rill_net(net);
 	int i;
 
 	for (i = 0; i < RILL_STAT_MAX; i++)
 		seq_printf(seq, "%s %llu\n", rill_stat_names[i],
 			   rill_stat_sum(rn, i));
-	seq_printf(seq, "sockets %d\n", atomic_read(&rn->sockets));
+	/* Those that are closed and not yet freed, too. */
+	seq_printf(seq, "sockets %d\n", sock_prot_inuse_get(net, &rill_proto));
 	seq_printf(seq, "names %d\n", atomic_read(&rn->names.nelems));
 	seq_printf(seq, "waiting %d\n", atomic_read(&rn->waiting));
 	return 0;

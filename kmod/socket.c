@@ -55,8 +55,8 @@ static void rill_sock_hash(struct sock *sk)
 	struct rill_bucket *bucket = rill_bucket(sk);
 
 	spin_lock(&bucket->lock);
-	rill_sk(sk)->id = bucket->next_id++;
-	list_add_tail(&rill_sk(sk)->node, &bucket->head);
+	rill_sk(sk)->id = --bucket->last_id;
+	__sk_add_node(sk, &bucket->head);
 	spin_unlock(&bucket->lock);
 }
 
@@ -65,12 +65,9 @@ static void rill_sock_unhash(struct sock *sk)
 	struct rill_bucket *bucket = rill_bucket(sk);
 
 	spin_lock(&bucket->lock);
-	list_del_init(&rill_sk(sk)->node);
+	__sk_del_node_init(sk);
 	spin_unlock(&bucket->lock);
 }
-
-/* A position: the bucket, and the id in it. */
-#define RILL_POS_ID_BITS	(63 - 1 - RILL_SOCK_BUCKET_BITS)
 
 /**
  * rill_sock_next() - walk the sockets of a namespace
@@ -78,8 +75,8 @@ static void rill_sock_unhash(struct sock *sk)
  * @pos: where to look from; gets where the result stands
  * @prev: the socket that stands right before @pos, or NULL
  *
- * Ids only grow and stand in order, so a walk that stops and goes on, at any
- * position, sees every socket that is there all the time, once.
+ * Ids stand in order and newcomers stand in front, so a walk that stops and
+ * goes on, at any position, sees every socket that is there all the time, once.
  *
  * Return: the socket with a reference, or NULL at the end.
  */
@@ -87,24 +84,25 @@ struct sock *rill_sock_next(struct net *net, u64 *pos, struct sock *prev)
 {
 	u64 b = *pos >> RILL_POS_ID_BITS;
 	u64 id = *pos & (BIT_ULL(RILL_POS_ID_BITS) - 1);
-	struct rill_sock *rs = NULL;
+	struct hlist_node *node;
+	struct sock *sk;
 
 	for (; b < RILL_SOCK_BUCKETS; b++, id = 0, prev = NULL) {
 		struct rill_bucket *bucket = &rill_net(net)->buckets[b];
 
 		spin_lock(&bucket->lock);
 		/* From prev, if it still stands there, else from the head. */
-		if (prev && !list_empty(&rill_sk(prev)->node))
-			rs = rill_sk(prev);
-		else
-			rs = list_entry(&bucket->head, struct rill_sock, node);
-		list_for_each_entry_continue(rs, &bucket->head, node) {
-			if (rs->id < id)
+		node = bucket->head.first;
+		if (prev && sk_hashed(prev))
+			node = prev->sk_node.next;
+		for (; node; node = node->next) {
+			sk = hlist_entry(node, struct sock, sk_node);
+			if (rill_sk(sk)->id < id)
 				continue;
-			sock_hold(&rs->sk);
+			sock_hold(sk);
+			*pos = b << RILL_POS_ID_BITS | rill_sk(sk)->id;
 			spin_unlock(&bucket->lock);
-			*pos = b << RILL_POS_ID_BITS | rs->id;
-			return &rs->sk;
+			return sk;
 		}
 		spin_unlock(&bucket->lock);
 	}
@@ -123,7 +121,6 @@ static void rill_sock_destruct(struct sock *sk)
 	rill_name_put(rs->name);
 
 	WARN_ON_ONCE(!sk_unhashed(sk));
-	WARN_ON_ONCE(!list_empty(&rs->node));
 	WARN_ON_ONCE(sk->sk_socket);
 	WARN_ON_ONCE(rs->peer);
 	if (sk->sk_state == TCP_LISTEN)
@@ -134,7 +131,6 @@ static void rill_sock_destruct(struct sock *sk)
 	WARN_ON_ONCE(atomic_read(&sk->sk_rmem_alloc));
 	WARN_ON_ONCE(refcount_read(&sk->sk_wmem_alloc));
 
-	atomic_dec(&rill_net(sock_net(sk))->sockets);
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 }
 
@@ -182,7 +178,6 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	rs->bind_uid	= INVALID_UID;
 	rs->bind_gid	= INVALID_GID;
 
-	atomic_inc(&rill_net(net)->sockets);
 	sock_prot_inuse_add(net, &rill_proto, 1);
 	rill_sock_hash(sk);
 	return sk;
