@@ -81,9 +81,15 @@ static inline struct rill_net *rill_net(const struct net *net)
 	return net_generic(net, rill_net_id);
 }
 
+static inline void rill_net_count(const struct rill_net *rn,
+				  enum rill_stat which)
+{
+	this_cpu_inc(rn->stats->count[which]);
+}
+
 static inline void rill_stat_inc(const struct net *net, enum rill_stat which)
 {
-	this_cpu_inc(rill_net(net)->stats->count[which]);
+	rill_net_count(rill_net(net), which);
 }
 
 u64 rill_stat_sum(const struct rill_net *rn, enum rill_stat which);
@@ -168,6 +174,7 @@ static inline void rill_cred_clear(struct rill_cred *cred)
 		__rill_cred_clear(cred);
 }
 
+void rill_peercred_init(struct sock *sk);
 void rill_peercred_current(struct sock *sk);
 void rill_peercred_copy(struct sock *to, struct sock *from);
 void rill_peercred_clear(struct sock *sk);

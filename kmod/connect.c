@@ -54,7 +54,7 @@ static struct sock *rill_child_alloc(struct sock *sk, struct sock *listener)
 	/* Bound, or it would not listen; the reference keeps the name. */
 	if (name && refcount_inc_not_zero(&name->ref))
 		rill_sk(child)->name = name;
-	rill_peercred_current(child);
+	rill_peercred_init(child);
 	security_sk_clone(listener, child);
 	return child;
 }

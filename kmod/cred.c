@@ -156,6 +156,14 @@ void rill_peercred_current(struct sock *sk)
 			    get_current_cred());
 }
 
+/* The same for a new end, which nobody else knows. */
+void rill_peercred_init(struct sock *sk)
+{
+	WARN_ON_ONCE(sk->sk_peer_pid || sk->sk_peer_cred);
+	sk->sk_peer_pid = get_pid(task_tgid(current));
+	sk->sk_peer_cred = get_current_cred();
+}
+
 void rill_peercred_copy(struct sock *to, struct sock *from)
 {
 	const struct cred *cred;

@@ -30,8 +30,8 @@
 #define RILL_ADMIT_BATCH	64
 
 /* The connector and its new end become a connection, seen by accept(). */
-static void __rill_queue_link(struct rill_sock *ls, struct sock *sk,
-			      struct sock *child)
+static void __rill_queue_link(struct rill_net *rn, struct rill_sock *ls,
+			      struct sock *sk, struct sock *child)
 {
 	lockdep_assert_held(&ls->lock);
 	lockdep_assert_held(&rill_sk(sk)->lock);
@@ -40,11 +40,12 @@ static void __rill_queue_link(struct rill_sock *ls, struct sock *sk,
 	rill_connection_link(sk, child);
 	list_add_tail(&rill_sk(child)->link, &ls->queue);
 	WRITE_ONCE(ls->sk.sk_ack_backlog, ls->sk.sk_ack_backlog + 1);
-	rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_OK);
+	rill_net_count(rn, RILL_STAT_CONNECT_OK);
 }
 
 /* Take a connector out of the line; the caller gets its new end. */
-static struct sock *__rill_line_remove(struct rill_sock *ls,
+static struct sock *__rill_line_remove(struct rill_net *rn,
+				       struct rill_sock *ls,
 				       struct rill_sock *rs)
 {
 	struct sock *child = rs->child;
@@ -56,7 +57,7 @@ static struct sock *__rill_line_remove(struct rill_sock *ls,
 	rs->child = NULL;
 	rs->listener = NULL;
 	WRITE_ONCE(ls->waiting, ls->waiting - 1);
-	atomic_dec(&rill_net(sock_net(&rs->sk))->waiting);
+	atomic_dec(&rn->waiting);
 	/* Not the last one: the caller has the listener locked. */
 	sock_put(&ls->sk);
 	return child;
@@ -81,12 +82,12 @@ int rill_queue_join(struct sock *listener, struct sock *sk, struct sock *child)
 	spin_lock(&ls->lock);
 	if (listener->sk_state != TCP_LISTEN ||
 	    listener->sk_shutdown & RCV_SHUTDOWN) {
-		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_NOLISTENER);
+		rill_net_count(rn, RILL_STAT_CONNECT_NOLISTENER);
 		goto out;
 	}
 	spin_lock(&rs->lock);
 	if (!rill_queue_full(listener) && list_empty(&ls->line)) {
-		__rill_queue_link(ls, sk, child);
+		__rill_queue_link(rn, ls, sk, child);
 		err = 0;
 	} else if (ls->waiting < (unsigned int)READ_ONCE(rn->max_waiting)) {
 		sock_hold(listener);
@@ -96,10 +97,10 @@ int rill_queue_join(struct sock *listener, struct sock *sk, struct sock *child)
 		list_add_tail(&rs->link, &ls->line);
 		WRITE_ONCE(ls->waiting, ls->waiting + 1);
 		atomic_inc(&rn->waiting);
-		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_WAITED);
+		rill_net_count(rn, RILL_STAT_CONNECT_WAITED);
 		err = -EINPROGRESS;
 	} else {
-		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_OVERFLOW);
+		rill_net_count(rn, RILL_STAT_CONNECT_OVERFLOW);
 	}
 	spin_unlock(&rs->lock);
 out:
@@ -115,6 +116,7 @@ out:
  */
 static bool __rill_line_admit(struct rill_sock *ls)
 {
+	struct rill_net *rn = rill_net(sock_net(&ls->sk));
 	int budget = RILL_ADMIT_BATCH;
 	struct rill_sock *rs;
 	struct sock *child;
@@ -125,8 +127,8 @@ static bool __rill_line_admit(struct rill_sock *ls)
 			return true;
 		rs = list_first_entry(&ls->line, struct rill_sock, link);
 		spin_lock(&rs->lock);
-		child = __rill_line_remove(ls, rs);
-		__rill_queue_link(ls, &rs->sk, child);
+		child = __rill_line_remove(rn, ls, rs);
+		__rill_queue_link(rn, ls, &rs->sk, child);
 		/*
 		 * Under its lock, which its release() takes before the socket
 		 * can go away.
@@ -148,6 +150,7 @@ static bool __rill_line_admit(struct rill_sock *ls)
  */
 bool rill_line_leave(struct sock *sk)
 {
+	struct rill_net *rn = rill_net(sock_net(sk));
 	struct rill_sock *rs = rill_sk(sk), *ls;
 	struct sock *listener = NULL, *child = NULL;
 
@@ -166,9 +169,9 @@ bool rill_line_leave(struct sock *sk)
 	spin_lock(&rs->lock);
 	/* It may have been admitted or refused meanwhile. */
 	if (rs->listener == listener) {
-		child = __rill_line_remove(ls, rs);
+		child = __rill_line_remove(rn, ls, rs);
 		WRITE_ONCE(sk->sk_state, TCP_CLOSE);
-		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_LEFT);
+		rill_net_count(rn, RILL_STAT_CONNECT_LEFT);
 	}
 	spin_unlock(&rs->lock);
 	spin_unlock(&ls->lock);
@@ -184,6 +187,7 @@ bool rill_line_leave(struct sock *sk)
 /* Refuse the first of the line.  Returns its new end, for the caller to close. */
 static struct sock *rill_line_refuse(struct rill_sock *ls)
 {
+	struct rill_net *rn = rill_net(sock_net(&ls->sk));
 	struct sock *child = NULL;
 	struct rill_sock *rs;
 
@@ -191,7 +195,7 @@ static struct sock *rill_line_refuse(struct rill_sock *ls)
 	rs = list_first_entry_or_null(&ls->line, struct rill_sock, link);
 	if (rs) {
 		spin_lock(&rs->lock);
-		child = __rill_line_remove(ls, rs);
+		child = __rill_line_remove(rn, ls, rs);
 		rill_peercred_clear(&rs->sk);
 		WRITE_ONCE(rs->sk.sk_err, ECONNREFUSED);
 		WRITE_ONCE(rs->sk.sk_state, TCP_CLOSE);
@@ -302,7 +306,7 @@ static struct sock *rill_queue_take(struct sock *sk, int *err)
 	if (sk->sk_state == TCP_LISTEN && !(sk->sk_shutdown & RCV_SHUTDOWN)) {
 		*err = 0;
 		child = __rill_queue_pop(ls);
-		if (child)
+		if (child && !list_empty(&ls->line))
 			__rill_line_admit(ls);
 	}
 	spin_unlock(&ls->lock);
@@ -347,6 +351,7 @@ static int rill_accept_flags(struct socket *sock, struct socket *newsock,
 {
 	struct sock *sk = sock->sk, *child;
 	struct rill_sock *cs;
+	bool passcred;
 	long timeo;
 	int err;
 
@@ -363,11 +368,12 @@ static int rill_accept_flags(struct socket *sock, struct socket *newsock,
 	}
 
 	cs = rill_sk(child);
+	passcred = rill_passcred(sk);
 	rill_custom_sockopt(newsock);
-	rill_passcred_inherit(newsock, rill_passcred(sk));
+	rill_passcred_inherit(newsock, passcred);
 	newsock->state = SS_CONNECTED;
 	sock_graft(child, newsock);
-	WRITE_ONCE(cs->passcred, rill_passcred(sk));
+	WRITE_ONCE(cs->passcred, passcred);
 	WRITE_ONCE(cs->accepted, true);
 	rill_stat_inc(sock_net(sk), RILL_STAT_ACCEPT_OK);
 	return 0;
