@@ -117,21 +117,22 @@ struct rill_perm {
  *  - In the namespace's table from bind() until the holder's release(); the
  *    table has no reference of its own, the holder's counts for it.
  *  - References: the holder, and every connection made through it (they answer
- *    getsockname() and getpeername() with it).  Freed after a grace period, so
- *    that a lookup may look at it under RCU.
+ *    getsockname() and getpeername() with it).
  *  - holder: never changes.  A socket that binds is freed after a grace period
- *    (SOCK_RCU_FREE), so a lookup may try to take a reference under RCU.
+ *    (SOCK_RCU_FREE), so a lookup may try to take a reference under RCU.  Its
+ *    destructor gives the reference on the name back, after the same grace
+ *    period: so a lookup may look at the name, too, and it needs none of its
+ *    own.
  *  - perm: written and read under perm_lock.
  *  - len, name: never change.
  */
 struct rill_name {
 	struct rhash_head	node;
-	refcount_t		ref;
 	struct sock		*holder;
 	seqlock_t		perm_lock;
+	refcount_t		ref;
 	struct rill_perm	perm;
-	struct rcu_head		rcu;
-	unsigned int		len;
+	u8			len;
 	char			name[];
 };
 

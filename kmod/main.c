@@ -67,8 +67,7 @@ static void __exit rill_exit(void)
 	/* No socket is left: each holds the module. */
 	rill_idle_exit();
 	rill_net_exit();
-	/* For rill_name_free(); a socket holds the module until it is freed. */
-	rcu_barrier();
+	/* Nor anything under RCU: a socket holds it until it is freed. */
 	proto_unregister(&rill_proto);
 }
 
