@@ -24,7 +24,7 @@
 #define RILL_GFP_DATA	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 extern unsigned int rill_family;
-extern struct proto rill_proto;
+extern struct proto rill_proto, rill_msg_proto;
 
 /* ---- net: the state of a network namespace ---- */
 
@@ -204,16 +204,17 @@ struct rill_ring {
 	unsigned long		head;		/* bytes written, ever */
 	u32			w_pos;		/* slots taken, ever */
 
-	u32			r_pos;		/* slots given back, ever */
-	unsigned long		tail;		/* bytes read, ever */
-
-	unsigned long		want;
-	bool			discard;	/* the writer reset: drop all */
-	bool			dead;		/* the reader is gone */
-	bool			idle_queued;
+	/* Seldom written; they keep the two sides on lines of their own. */
 	u32			idle_tail;	/* tail when it was queued */
 	struct list_head	idle;
 	struct rill_store	*store;
+
+	unsigned long		tail;		/* bytes read, ever */
+	u32			r_pos;		/* slots given back, ever */
+	bool			idle_queued;
+	bool			discard;	/* the writer reset: drop all */
+	bool			dead;		/* the reader is gone */
+	unsigned long		want;
 };
 
 /* ---- socket ---- */
@@ -243,7 +244,7 @@ struct rill_ring {
  *    path and never held while waiting for data or space; nobody but the data
  *    path takes the other end's, except by trylock.
  *  - peer_wait: senders whose messages did not fit into this socket's queue;
- *    see flow.c for blocked_on and relay.
+ *    see flow.c for relay.
  *  - Two unions keep it within the size of AF_UNIX's.  One goes by sk_type,
  *    which never changes: look at it first.  The other by role, which sk_state
  *    tells under lock: TCP_LISTEN is never left and never entered but from
@@ -286,7 +287,7 @@ struct rill_sock {
 
 	u64			id;		/* unique in the bucket */
 
-	/* By type. */
+	/* By type; must be last, see rill_msg_proto. */
 	union {
 		struct {	/* a stream */
 			struct mutex		tx_mutex; /* writers to the peer */
@@ -294,8 +295,8 @@ struct rill_sock {
 		};
 		struct {	/* messages: flow control */
 			wait_queue_head_t	peer_wait;
+			/* Its private is the receiver it stands at. */
 			wait_queue_entry_t	relay;
-			struct sock		*blocked_on;
 		};
 	};
 };

@@ -12,17 +12,17 @@
  * still room.  It stands in its own wait queue too, where a wait for SO_SNDBUF
  * ends.  A sender that does not sleep (EAGAIN, poll) has its relay entry in
  * peer_wait, which on a wake-up takes itself out and wakes the sender's own
- * wait queue; blocked_on says in whose peer_wait it is.  There is one for each
+ * wait queue; relay.private says in whose peer_wait it is.  There is one for each
  * sender: the last receiver that was full counts.
  *
- * Locking: blocked_on is set under the sender's lock and the peer_wait.lock of
+ * Locking: relay.private is set under the sender's lock and the peer_wait.lock of
  * what it is set to; it is cleared under that peer_wait.lock.  Order: the
  * sender's lock, the receiver's peer_wait.lock, the sender's wait queue.
  *
  * Lifetime: a receiver that closes wakes its peer_wait, which takes all relays
  * out, and none is put there afterwards (rill_flow_block() looks at dead).  A
  * sender takes its relay out when it closes.  So no reference is needed; who
- * follows blocked_on does so under RCU (datagram sockets are SOCK_RCU_FREE,
+ * follows it does so under RCU (datagram sockets are SOCK_RCU_FREE,
  * a connection's end is held by the other).
  */
 #include <linux/sched/signal.h>
@@ -105,12 +105,12 @@ static int rill_flow_relay(struct wait_queue_entry *relay, unsigned int mode,
 			   int flags, void *key)
 {
 	struct rill_sock *rs = container_of(relay, struct rill_sock, relay);
-	struct sock *to = rs->blocked_on;
+	struct sock *to = rs->relay.private;
 	struct socket_wq *wq;
 
 	lockdep_assert_held(&rill_sk(to)->peer_wait.lock);
 	__remove_wait_queue(&rill_sk(to)->peer_wait, relay);
-	WRITE_ONCE(rs->blocked_on, NULL);
+	WRITE_ONCE(rs->relay.private, NULL);
 
 	rcu_read_lock();
 	wq = rcu_dereference(rs->sk.sk_wq);
@@ -128,14 +128,14 @@ static void __rill_flow_unblock(struct rill_sock *rs)
 
 	lockdep_assert_held(&rs->lock);
 	rcu_read_lock();
-	to = READ_ONCE(rs->blocked_on);
+	to = READ_ONCE(rs->relay.private);
 	if (to) {
 		ts = rill_sk(to);
 		spin_lock_irq(&ts->peer_wait.lock);
 		/* Unless the relay ran meanwhile. */
-		if (rs->blocked_on) {
+		if (rs->relay.private) {
 			__remove_wait_queue(&ts->peer_wait, &rs->relay);
-			WRITE_ONCE(rs->blocked_on, NULL);
+			WRITE_ONCE(rs->relay.private, NULL);
 		}
 		spin_unlock_irq(&ts->peer_wait.lock);
 	}
@@ -144,7 +144,7 @@ static void __rill_flow_unblock(struct rill_sock *rs)
 
 void rill_flow_unblock(struct sock *sk)
 {
-	if (!READ_ONCE(rill_sk(sk)->blocked_on))
+	if (!READ_ONCE(rill_sk(sk)->relay.private))
 		return;
 	spin_lock(&rill_sk(sk)->lock);
 	__rill_flow_unblock(rill_sk(sk));
@@ -159,10 +159,10 @@ static bool rill_flow_block(struct sock *sk, struct sock *to,
 	bool open;
 
 	spin_lock(&rs->lock);
-	if (READ_ONCE(rs->blocked_on) != to) {
+	if (READ_ONCE(rs->relay.private) != to) {
 		__rill_flow_unblock(rs);
 		spin_lock_irq(&ts->peer_wait.lock);
-		WRITE_ONCE(rs->blocked_on, to);
+		WRITE_ONCE(rs->relay.private, to);
 		__add_wait_queue(&ts->peer_wait, &rs->relay);
 		spin_unlock_irq(&ts->peer_wait.lock);
 	}
@@ -226,7 +226,7 @@ bool rill_flow_writable(struct sock *sk)
 	bool blocked;
 
 	rcu_read_lock();
-	to = READ_ONCE(rill_sk(sk)->blocked_on);
+	to = READ_ONCE(rill_sk(sk)->relay.private);
 	blocked = to && !rill_flow_open(sk, to, RILL_FLOW_QUEUE);
 	rcu_read_unlock();
 	if (blocked)

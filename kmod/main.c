@@ -42,9 +42,12 @@ static int __init rill_init(void)
 	err = proto_register(&rill_proto, 1);
 	if (err)
 		return err;
-	err = rill_net_init();
+	err = proto_register(&rill_msg_proto, 1);
 	if (err)
 		goto err_proto;
+	err = rill_net_init();
+	if (err)
+		goto err_msg_proto;
 	err = rill_socket_register();
 	if (err) {
 		if (err == -EEXIST)
@@ -56,6 +59,8 @@ static int __init rill_init(void)
 
 err_net:
 	rill_net_exit();
+err_msg_proto:
+	proto_unregister(&rill_msg_proto);
 err_proto:
 	proto_unregister(&rill_proto);
 	return err;
@@ -68,6 +73,7 @@ static void __exit rill_exit(void)
 	rill_idle_exit();
 	rill_net_exit();
 	/* Nor anything under RCU: a socket holds it until it is freed. */
+	proto_unregister(&rill_msg_proto);
 	proto_unregister(&rill_proto);
 }
 

@@ -174,7 +174,9 @@ static int rill_stat_show(struct seq_file *seq, void *v)
 		seq_printf(seq, "%s %llu\n", rill_stat_names[i],
 			   rill_stat_sum(rn, i));
 	/* Those that are closed and not yet freed, too. */
-	seq_printf(seq, "sockets %d\n", sock_prot_inuse_get(net, &rill_proto));
+	seq_printf(seq, "sockets %d\n",
+		   sock_prot_inuse_get(net, &rill_proto) +
+		   sock_prot_inuse_get(net, &rill_msg_proto));
 	seq_printf(seq, "names %d\n", atomic_read(&rn->names.nelems));
 	seq_printf(seq, "waiting %d\n", atomic_read(&rn->waiting));
 	return 0;

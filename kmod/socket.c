@@ -22,6 +22,13 @@ struct proto rill_proto = {
 	.obj_size	= sizeof(struct rill_sock),
 };
 
+/* Messages need less than a stream. */
+struct proto rill_msg_proto = {
+	.name		= "RILL-MSG",
+	.owner		= THIS_MODULE,
+	.obj_size	= offsetofend(struct rill_sock, relay),
+};
+
 #if IS_ENABLED(CONFIG_PROVE_LOCKING)
 /* A listener's lock is taken before a connector's; nothing else nests. */
 static int rill_lock_cmp(const struct lockdep_map *a,
@@ -117,7 +124,7 @@ static void rill_sock_destruct(struct sock *sk)
 	if (rill_is_stream(sk))
 		rill_ring_free(&rs->ring);
 	else
-		WARN_ON_ONCE(rs->blocked_on);
+		WARN_ON_ONCE(rs->relay.private);
 	rill_name_put(rs->name);
 
 	WARN_ON_ONCE(!sk_unhashed(sk));
@@ -149,7 +156,8 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	struct rill_sock *rs;
 	struct sock *sk;
 
-	sk = sk_alloc(net, rill_family, GFP_KERNEL_ACCOUNT, &rill_proto, kern);
+	sk = sk_alloc(net, rill_family, GFP_KERNEL_ACCOUNT,
+		      type == SOCK_STREAM ? &rill_proto : &rill_msg_proto, kern);
 	if (!sk)
 		return NULL;
 	sock_init_data(sock, sk);
@@ -158,7 +166,7 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	sk->sk_data_ready	= rill_data_ready;
 	sk->sk_write_space	= rill_write_space;
 	sk->sk_destruct		= rill_sock_destruct;
-	/* A datagram's sender finds it by name, and by blocked_on, under RCU. */
+	/* A datagram's sender finds it by name, and by its relay, under RCU. */
 	if (type == SOCK_DGRAM)
 		sock_set_flag(sk, SOCK_RCU_FREE);
 
@@ -178,7 +186,7 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	rs->bind_uid	= INVALID_UID;
 	rs->bind_gid	= INVALID_GID;
 
-	sock_prot_inuse_add(net, &rill_proto, 1);
+	sock_prot_inuse_add(net, sk->sk_prot, 1);
 	rill_sock_hash(sk);
 	return sk;
 }

@@ -438,6 +438,7 @@ TEST_F(show, connects)
 
 TEST_F(show, protocols)
 {
+	const char *proto = variant->type == SOCK_STREAM ? "RILL" : "RILL-MSG";
 	char *line, *save = NULL;
 	int hits = 0, fd[5], i;
 	long sockets = -1;
@@ -453,7 +454,7 @@ TEST_F(show, protocols)
 		long size;
 
 		if (sscanf(line, "%31s %ld %ld", name, &size, &sockets) != 3 ||
-		    strcmp(name, "RILL"))
+		    strcmp(name, proto))
 			continue;
 		hits++;
 		/* Per namespace. */
