@@ -156,7 +156,8 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 	struct rill_sock *rs;
 	struct sock *sk;
 
-	sk = sk_alloc(net, rill_family, GFP_KERNEL_ACCOUNT,
+	/* The slab is of SLAB_ACCOUNT anyway. */
+	sk = sk_alloc(net, rill_family, GFP_KERNEL,
 		      type == SOCK_STREAM ? &rill_proto : &rill_msg_proto, kern);
 	if (!sk)
 		return NULL;
