@@ -770,6 +770,39 @@ TEST_F(line, bind_and_listen_refused)
 	close(fd);
 }
 
+/* Who stood in line may listen later, and have a line of its own. */
+TEST_F(line, then_a_listener)
+{
+	struct rt_addr a = rt_new_addr(RT_RILL);
+	int fd, first, second, third;
+
+	fd = rt_bound(RT_RILL, variant->type | SOCK_NONBLOCK, &a);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(-EINPROGRESS, rt_connect(fd, &self->addr));
+	EXPECT_EQ(0, rt_disconnect(fd));
+	ASSERT_EQ(0, SYS(listen(fd, 0)));
+	first = rt_client(RT_RILL, variant->type, &a);
+	ASSERT_LE(0, first);
+	second = in_line(variant->type, &a);
+	ASSERT_LE(0, second);
+	/* What leaves a line does nothing to one that others stand in. */
+	EXPECT_EQ(-EINVAL, rt_disconnect(fd));
+	EXPECT_EQ(1, waiting(fd));
+	/* Nor does a second listen(), but that there is more room. */
+	ASSERT_EQ(0, SYS(listen(fd, 1)));
+	EXPECT_EQ(0, waiting(fd));
+	EXPECT_EQ(POLLOUT, rt_events(second, POLLOUT));
+	third = in_line(variant->type, &a);
+	ASSERT_LE(0, third);
+	close(fd);
+	EXPECT_EQ(ECONNRESET, rt_so_error(first));
+	EXPECT_EQ(ECONNRESET, rt_so_error(second));
+	EXPECT_EQ(ECONNREFUSED, rt_so_error(third));
+	close(first);
+	close(second);
+	close(third);
+}
+
 #define NUMBERED	64
 
 /* First come, first served: the clients' names tell who is who. */
