@@ -281,23 +281,12 @@ static bool rill_resets(const struct sock *sk)
 	return sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime;
 }
 
-/**
- * rill_connection_close() - an end goes away
- * @sk: the end; dead, no system call can reach it any more
- *
- * The other end drains what was sent, then sees EOF, or ECONNRESET if this end
- * had something unread, was never accepted, or resets (SO_LINGER with 0).
- */
-void rill_connection_close(struct sock *sk)
+/* Tell the other end of it. */
+static void rill_connection_end(struct sock *sk, struct sock *peer)
 {
-	struct rill_sock *rs = rill_sk(sk);
-	struct sock *peer = rs->peer;
-	bool reset;
+	bool reset = rill_unread(sk) || rill_resets(sk) ||
+		     !rill_sk(sk)->accepted;
 
-	/* It stood in line, and was refused just now. */
-	if (!peer)
-		return;
-	reset = rill_unread(sk) || rill_resets(sk) || !rs->accepted;
 	if (rill_resets(sk)) {
 		if (rill_is_stream(sk))
 			rill_ring_discard(&rill_sk(peer)->ring);
@@ -310,7 +299,28 @@ void rill_connection_close(struct sock *sk)
 		WRITE_ONCE(peer->sk_err, ECONNRESET);
 	rill_shutdown_add(peer, SHUTDOWN_MASK);
 	spin_unlock(&rill_sk(peer)->lock);
+}
 
+/**
+ * rill_connection_close() - an end goes away
+ * @sk: the end; dead, no system call can reach it any more
+ *
+ * The other end drains what was sent, then sees EOF, or ECONNRESET if this end
+ * had something unread, was never accepted, or resets (SO_LINGER with 0).
+ */
+void rill_connection_close(struct sock *sk)
+{
+	struct rill_sock *rs = rill_sk(sk);
+	struct sock *peer = rs->peer;
+	bool last;
+
+	/* It stood in line, and was refused just now. */
+	if (!peer)
+		return;
+	/* Nobody is at the other end any more, and nobody will be. */
+	last = READ_ONCE(rill_sk(peer)->dead);
+	if (!last)
+		rill_connection_end(sk, peer);
 	if (rill_is_stream(sk)) {
 		rill_ring_kill(&rs->ring, &rill_sk(peer)->tx_mutex);
 	} else {
@@ -319,7 +329,8 @@ void rill_connection_close(struct sock *sk)
 		/* Those of the peer that wait for room here. */
 		rill_flow_end(sk);
 	}
-	rill_wake_hangup(peer, true);
+	if (!last)
+		rill_wake_hangup(peer, true);
 
 	spin_lock(&rs->lock);
 	rs->peer = NULL;

@@ -230,7 +230,7 @@ void rill_sock_close(struct sock *sk)
 
 	spin_lock(&rs->lock);
 	state = sk->sk_state;
-	rs->dead = true;
+	WRITE_ONCE(rs->dead, true);
 	rill_shutdown_add(sk, SHUTDOWN_MASK);
 	spin_unlock(&rs->lock);
 
