@@ -67,6 +67,7 @@ struct rill_net {
 	struct rhashtable	names;
 	atomic64_t		auto_next;	/* number of the next auto/ name */
 	int			max_waiting;
+	int			busy_poll_us;	/* where no option says more */
 	int			max_busy_poll_us;
 	atomic_t		waiting;
 	struct rill_stats __percpu *stats;
@@ -277,7 +278,7 @@ struct rill_sock {
 		};
 	};
 	unsigned int		waiting;	/* a listener's: length of line */
-	unsigned int		busy_poll_us;	/* RILL_BUSY_POLL, unbounded */
+	int			busy_poll_us;	/* RILL_BUSY_POLL; -1: not set */
 	u16			w_cpu;		/* see rill_busy_wrote() */
 
 	/* What bind() is to use, lock_sock; mode is -1 where it is not set. */
@@ -285,6 +286,8 @@ struct rill_sock {
 	kuid_t			bind_uid;
 	kgid_t			bind_gid;
 
+	u8			busy_misses;	/* in a row, see busy.c */
+	u8			busy_skips;	/* waits before it looks again */
 	u64			id;		/* unique in the bucket */
 
 	/* By type; must be last, see rill_msg_proto. */
@@ -448,6 +451,7 @@ struct rill_busy {
 	unsigned long		start;		/* jiffies */
 	long			timeo;		/* at the start, jiffies */
 	u64			end;		/* local_clock() */
+	bool			unasked;	/* no option of the socket's says so */
 };
 
 /*

@@ -12,10 +12,15 @@
  *  - while no other task wants this CPU, and none has to be scheduled,
  *  - until a signal, or its time-out.
  *
- * Locking: none.  The reader holds no mutex, so that a non-blocking call of
- * another thread goes on, and stands in no wait queue, so that the writer wakes
- * nobody.  What comes too late for it is not lost: the sleep that follows stands
- * in the queue first and then looks, see wait.c.
+ * A socket that was not told looks as long as net.rill.busy_poll_us says, about
+ * what a sleep and a wake-up cost: so it never spends more than twice the best
+ * choice, and where looking is of no use it soon gives up: each miss doubles the
+ * number of waits for which it does not try again.
+ *
+ * Locking: none; what it remembers are hints.  The reader holds no mutex, so that
+ * a non-blocking call of another thread goes on, and stands in no wait queue, so
+ * that the writer wakes nobody.  What comes too late for it is not lost: the
+ * sleep that follows stands in the queue first and then looks, see wait.c.
  *
  * Context: process; it may be preempted, and moved to another CPU.
  */
@@ -28,6 +33,9 @@
 
 /* So many looks for one at the clock, the run queue and the writer's CPU. */
 #define RILL_BUSY_BATCH		16
+
+/* Unasked, after n misses in a row, 2^n - 1 waits go by before another try. */
+#define RILL_BUSY_MISSES_MAX	6
 
 #ifdef CONFIG_NET_RX_BUSY_POLL
 static unsigned int rill_busy_core_usec(const struct sock *sk)
@@ -52,12 +60,37 @@ static void rill_busy_core_inherit(struct sock *child,
 }
 #endif
 
-/* RILL_BUSY_POLL, as far as the namespace's bound lets it have effect now. */
+/* RILL_BUSY_POLL, as far as the namespace lets it have effect now. */
 unsigned int rill_busy_usec(const struct sock *sk)
 {
-	unsigned int max = READ_ONCE(rill_net(sock_net(sk))->max_busy_poll_us);
+	const struct rill_net *rn = rill_net(sock_net(sk));
+	int own = READ_ONCE(rill_sk(sk)->busy_poll_us);
 
-	return min(READ_ONCE(rill_sk(sk)->busy_poll_us), max);
+	if (own < 0)
+		return READ_ONCE(rn->busy_poll_us);
+	return min(own, READ_ONCE(rn->max_busy_poll_us));
+}
+
+/* Unasked: was it of no use the last times? */
+static bool rill_busy_skip(struct rill_sock *rs)
+{
+	u8 skips = READ_ONCE(rs->busy_skips);
+
+	if (!skips)
+		return false;
+	WRITE_ONCE(rs->busy_skips, skips - 1);
+	return true;
+}
+
+static void rill_busy_learn(struct rill_sock *rs, bool found)
+{
+	u8 misses = 0;
+
+	if (!found)
+		misses = min(READ_ONCE(rs->busy_misses) + 1,
+			     RILL_BUSY_MISSES_MAX);
+	WRITE_ONCE(rs->busy_misses, misses);
+	WRITE_ONCE(rs->busy_skips, BIT(misses) - 1);
 }
 
 /* The end that accept() will return polls as its listener says, as in tcp(7). */
@@ -87,9 +120,13 @@ static bool rill_busy_may(const struct sock *sk)
  */
 bool rill_busy_begin(struct rill_busy *busy, struct sock *sk, long timeo)
 {
-	unsigned int usec = max(rill_busy_core_usec(sk), rill_busy_usec(sk));
+	unsigned int core = rill_busy_core_usec(sk);
+	unsigned int usec = max(core, rill_busy_usec(sk));
 
-	if (likely(!usec) || !timeo || !rill_busy_may(sk))
+	if (!usec || !timeo || !rill_busy_may(sk))
+		return false;
+	busy->unasked = !core && READ_ONCE(rill_sk(sk)->busy_poll_us) < 0;
+	if (busy->unasked && rill_busy_skip(rill_sk(sk)))
 		return false;
 	busy->sk = sk;
 	busy->looks = 0;
@@ -124,6 +161,8 @@ bool rill_busy_again(struct rill_busy *busy)
 /* The end of it: the reader found something, or goes to sleep for what is left. */
 long rill_busy_end(const struct rill_busy *busy, bool found)
 {
+	if (busy->unasked)
+		rill_busy_learn(rill_sk(busy->sk), found);
 	rill_stat_inc(sock_net(busy->sk), found ? RILL_STAT_BUSY_POLL_HIT :
 						  RILL_STAT_BUSY_POLL_MISS);
 	return rill_busy_left(busy);

@@ -15,12 +15,20 @@
 
 #define RILL_MAX_WAITING	4096
 #define RILL_MAX_BUSY_POLL_US	200
+#define RILL_BUSY_POLL_US	20	/* about a sleep and a wake-up */
 
 unsigned int rill_net_id __read_mostly;
 
 static const struct ctl_table rill_sysctl_template[] = {
 	{
 		.procname	= "max_waiting",
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= proc_dointvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+	},
+	{
+		.procname	= "busy_poll_us",
 		.maxlen		= sizeof(int),
 		.mode		= 0644,
 		.proc_handler	= proc_dointvec_minmax,
@@ -46,7 +54,8 @@ static int rill_sysctl_init(struct net *net, struct rill_net *rn)
 		return -ENOMEM;
 	memcpy(table, rill_sysctl_template, sizeof(rill_sysctl_template));
 	table[0].data = &rn->max_waiting;
-	table[1].data = &rn->max_busy_poll_us;
+	table[1].data = &rn->busy_poll_us;
+	table[2].data = &rn->max_busy_poll_us;
 	rn->sysctl = rill_sysctl_register(net, "net/rill", table, n);
 	if (!rn->sysctl) {
 		kfree(table);
@@ -79,6 +88,7 @@ static int __net_init rill_net_ns_init(struct net *net)
 	int err, i;
 
 	rn->max_waiting = RILL_MAX_WAITING;
+	rn->busy_poll_us = RILL_BUSY_POLL_US;
 	rn->max_busy_poll_us = RILL_MAX_BUSY_POLL_US;
 	for (i = 0; i < RILL_SOCK_BUCKETS; i++) {
 		spin_lock_init(&rn->buckets[i].lock);

@@ -183,6 +183,7 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 		rill_flow_init(sk);
 	}
 	rs->accepted	= sock;
+	rs->busy_poll_us = -1;
 	rs->bind_mode	= -1;
 	rs->bind_uid	= INVALID_UID;
 	rs->bind_gid	= INVALID_GID;

@@ -12,6 +12,7 @@
 #include "rill_test.h"
 
 #define MAX_US		"/proc/sys/net/rill/max_busy_poll_us"
+#define UNASKED_US	"/proc/sys/net/rill/busy_poll_us"
 
 /* Longer than any test: who looks so long without being stopped hangs. */
 #define FOREVER_US	INT32_MAX
@@ -90,6 +91,7 @@ FIXTURE_VARIANT_ADD(option, rill_dgram)
 FIXTURE_SETUP(option)
 {
 	ASSERT_EQ(0, SYS(unshare(CLONE_NEWNET)));
+	ASSERT_EQ(0, rt_write_file(UNASKED_US, "0"));
 	self->fd = rt_socket(RT_RILL, variant->type);
 	ASSERT_LE(0, self->fd);
 }
@@ -208,6 +210,22 @@ TEST_F(option, unprivileged)
 	EXPECT_EQ(200, get_us(self->fd));
 }
 
+/* The default of the namespace, until the option says something. */
+TEST_F(option, unasked)
+{
+	EXPECT_EQ(0, get_us(self->fd));
+	ASSERT_EQ(0, rt_write_file(UNASKED_US, "123"));
+	EXPECT_EQ(123, get_us(self->fd));
+	/* The bound is the option's. */
+	ASSERT_EQ(0, rt_write_file(MAX_US, "50"));
+	EXPECT_EQ(123, get_us(self->fd));
+	EXPECT_EQ(0, set_us(self->fd, 70));
+	EXPECT_EQ(50, get_us(self->fd));
+	EXPECT_EQ(0, set_us(self->fd, 0));
+	EXPECT_EQ(0, get_us(self->fd));
+	EXPECT_EQ(-EINVAL, rt_write_file(UNASKED_US, "-1"));
+}
+
 TEST_F(option, inherited)
 {
 	struct rt_addr a = { .len = 0 };
@@ -296,6 +314,7 @@ FIXTURE_SETUP(busy)
 	ASSERT_EQ(0, rt_catch(SIGUSR1, 0));
 	ASSERT_EQ(0, rt_pair(RT_RILL, variant->type, self->sv));
 	ASSERT_EQ(0, rt_write_file(MAX_US, FOREVER));
+	ASSERT_EQ(0, rt_write_file(UNASKED_US, "0"));
 	ASSERT_EQ(0, set_how(self->sv[1], variant->how, FOREVER_US));
 	/* So that the last write came from here. */
 	ASSERT_EQ(1, SYS(send(self->sv[0], "x", 1, 0)));
@@ -801,6 +820,57 @@ TEST_F(busy, both_look)
 	ASSERT_TRUE(rt_thread_join(&t));
 	EXPECT_EQ(0, t.ret);
 	EXPECT_LT(hit, hits());
+}
+
+/* ---- unasked --------------------------------------------------------------- */
+
+#define WAITS	100
+
+static long wait_main(void *arg)
+{
+	const int *fd = arg;
+	int err = pin(1), i;
+	char c;
+
+	for (i = 0; i < WAITS && !err; i++)
+		if (SYS(recv(*fd, &c, 1, 0)) != -EAGAIN)
+			err = -EPROTO;
+	return err;
+}
+
+/*
+ * A socket that was told nothing looks for what the sysctl says; where it never
+ * finds anything it tries 1, 2, 4, 8, 16, 32 and then 64 waits later.
+ */
+TEST_F(busy, unasked)
+{
+	long long hit = hits(), miss;
+	struct rt_thread t;
+	int sv[2];
+	char c;
+
+	ASSERT_EQ(0, rt_write_file(UNASKED_US, "1"));
+	ASSERT_EQ(0, rt_pair(RT_RILL, variant->type, sv));
+	ASSERT_EQ(0, rt_set_timeo(sv[1], SO_RCVTIMEO, 4));
+	ASSERT_EQ(1, SYS(send(sv[0], "x", 1, 0)));
+	ASSERT_EQ(1, SYS(recv(sv[1], &c, 1, MSG_DONTWAIT)));
+	miss = misses();
+	ASSERT_EQ(0, rt_thread_start(&t, wait_main, &sv[1]));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ(0, t.ret);
+	EXPECT_EQ(hit, hits());
+	/* Fewer only if something else wanted the processor. */
+	EXPECT_LT(miss, misses());
+	EXPECT_GE(miss + 7, misses());
+
+	/* Told not to, it does not. */
+	ASSERT_EQ(0, set_us(sv[1], 0));
+	miss = misses();
+	ASSERT_EQ(0, rt_thread_start(&t, wait_main, &sv[1]));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ(miss, misses());
+	close(sv[0]);
+	close(sv[1]);
 }
 
 TEST_HARNESS_MAIN

@@ -91,7 +91,9 @@ struct sockaddr_rill {
  * wants this one.  As SO_BUSY_POLL, but anybody may set it, and what has effect
  * is bounded by net.rill.max_busy_poll_us, at any time; reading it gives what
  * has effect.  Of the two options the longer one counts.  EINVAL: below 0.  An
- * accepted socket has its listener's.
+ * accepted socket has its listener's.  A socket that has neither option set
+ * looks for net.rill.busy_poll_us, and less often where that is of no use; 0
+ * here switches it off.
  */
 #define RILL_BUSY_POLL		4
 
