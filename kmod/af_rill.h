@@ -400,9 +400,18 @@ void rill_linger(struct sock *sk);
 
 /* ---- stream ---- */
 
+int rill_stream_send(struct socket *sock, struct msghdr *msg, bool by_ref);
 int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 			int flags);
+
+/* ---- splice: pages that come and go by reference ---- */
+
+ssize_t rill_stream_sendpage(struct socket *sock, struct page *page, int offset,
+			     size_t size, int flags);
+ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
+				struct pipe_inode_info *pipe, size_t len,
+				unsigned int flags);
 
 /* ---- msg, dgram, flow: datagrams and seqpacket ---- */
 

@@ -42,11 +42,11 @@
 #define sockaddr_unsized	sockaddr
 #endif
 
-/* 6.5 folded sendpage() into sendmsg(). */
+/* 6.5 folded sendpage() into sendmsg() with MSG_SPLICE_PAGES. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define RILL_COMPAT_SENDPAGE	.sendpage = sock_no_sendpage,
+#define RILL_COMPAT_SENDPAGE(fn)	.sendpage = fn,
 #else
-#define RILL_COMPAT_SENDPAGE
+#define RILL_COMPAT_SENDPAGE(fn)
 #endif
 
 #ifdef CONFIG_COMPAT

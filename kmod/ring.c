@@ -21,11 +21,13 @@
  *    takes.
  *  - the last slot, which both may touch: the writer may append to its page,
  *    the reader reads what was published.  The reader never gives it back
- *    before it has seen bytes of a later slot, so nobody has to claim it.
+ *    before it has seen bytes of a later slot, so nobody has to claim it.  One
+ *    that came by reference does not grow, and goes back with its last byte.
  *
  * A page that did not come from here is never written and never reused; the
  * last page is appended to only if the ring allocated it (RILL_SLOT_OWN).  A
- * page goes to the spares only if nobody else has a reference to it.
+ * page goes to the spares only if nobody else has a reference to it.  Pages
+ * come and go by reference in splice.c.
  *
  * Lifetime: the counters are part of the owner's socket; all else hangs on the
  * store, which the first bytes make.  When the owner closes, it goes at once,
@@ -221,22 +223,43 @@ static size_t rill_write_append(struct rill_ring *ring, struct rill_slot *slot,
 	return n;
 }
 
-/*
- * Copy up to n bytes into a new slot: of a new page, or, behind a mark, of the
- * page that the slot before the mark has begun.  Room for the slot is reserved.
- */
-static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
-			       struct iov_iter *from, size_t n)
+/* Fill in the next slot, for which room is reserved. */
+static void rill_slot_add(struct rill_ring *ring, struct page *page,
+			  unsigned int off, size_t len, u16 flags)
 {
 	struct rill_slot *slot = rill_slot_at(ring, ring->w_pos);
+
+	slot->page = page;
+	slot->off = off;
+	slot->flags = flags;
+	WRITE_ONCE(slot->len, len);
+	ring->store->w_open = flags & RILL_SLOT_OWN;
+	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
+}
+
+/*
+ * Put what comes next into a new slot: a page by reference, or up to n bytes
+ * copied into a new page or, behind a mark, into the page that the slot before
+ * the mark has begun.  Room for the slot is reserved.
+ */
+static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
+			       struct iov_iter *from,
+			       const struct rill_piece *piece)
+{
 	unsigned int off = open ? open->off + open->len : 0;
 	struct page *page;
 	ssize_t copied;
+	size_t n;
 
+	if (piece->page) {
+		iov_iter_advance(from, piece->len);
+		rill_slot_add(ring, piece->page, piece->off, piece->len, 0);
+		return piece->len;
+	}
 	page = open ? open->page : rill_page_get(ring);
 	if (!page)
 		return -ENOMEM;
-	n = min_t(size_t, n, PAGE_SIZE - off);
+	n = min_t(size_t, piece->len, PAGE_SIZE - off);
 	copied = _copy_from_iter(page_address(page) + off, n, from);
 	if (!copied) {
 		if (!open)
@@ -250,14 +273,9 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 	 */
 	if (open) {
 		get_page(page);
-		WRITE_ONCE(open->flags, 0);
+		WRITE_ONCE(open->flags, RILL_SLOT_SHARED);
 	}
-	slot->page = page;
-	slot->off = off;
-	slot->flags = RILL_SLOT_OWN;
-	WRITE_ONCE(slot->len, copied);
-	ring->store->w_open = true;
-	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
+	rill_slot_add(ring, page, off, copied, RILL_SLOT_OWN);
 	return copied;
 }
 
@@ -266,7 +284,8 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
  * between, together with the first of the bytes, or neither.
  */
 static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
-			       size_t n, const struct rill_limit *limit,
+			       const struct rill_piece *piece,
+			       const struct rill_limit *limit,
 			       const struct rill_cred *cred)
 {
 	struct rill_slot *open, *slot;
@@ -289,7 +308,7 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 	slot->len = 0;
 	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
 
-	copied = rill_write_slot(ring, open, from, n);
+	copied = rill_write_slot(ring, open, from, piece);
 	if (copied < 0) {
 		WRITE_ONCE(ring->w_pos, ring->w_pos - 1);
 		rill_cred_clear(&mark->cred);
@@ -300,10 +319,32 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 	return copied;
 }
 
+/* Append one piece, or the beginning of it.  The bytes, or an errno. */
+static ssize_t rill_write_piece(struct rill_ring *ring, struct iov_iter *from,
+				const struct rill_piece *piece,
+				const struct rill_limit *limit,
+				const struct rill_cred *cred)
+{
+	struct rill_slot *slot;
+	int err;
+
+	if (unlikely(!rill_cred_eq(&ring->store->w_cred, cred)))
+		return rill_write_mark(ring, from, piece, limit, cred);
+	slot = piece->page ? NULL : rill_slot_open(ring);
+	if (slot)
+		return rill_write_append(ring, slot, from, piece->len) ?:
+		       -EFAULT;
+	err = rill_slots_reserve(ring, 1, limit);
+	if (err)
+		return err;
+	return rill_write_slot(ring, NULL, from, piece);
+}
+
 /**
  * rill_ring_write() - append bytes
  * @ring: the receiving end's ring
  * @from: what to append
+ * @by_ref: take pages by reference where that can be; @from is an ITER_BVEC
  * @limit: from rill_ring_limit()
  * @cred: who writes it; a pid of NULL if that is not recorded
  *
@@ -313,7 +354,7 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
  * Return: the bytes appended, or -EAGAIN if the ring is full, -ENOMEM, -EFAULT.
  */
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
-			const struct rill_limit *limit,
+			bool by_ref, const struct rill_limit *limit,
 			const struct rill_cred *cred)
 {
 	/*
@@ -322,7 +363,6 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	 */
 	unsigned long used = ring->head - READ_ONCE(ring->tail);
 	size_t room = used < limit->bytes ? limit->bytes - used : 0;
-	struct rill_slot *slot;
 	size_t total = 0;
 	ssize_t n = 0;
 
@@ -333,20 +373,16 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 		return -ENOMEM;
 
 	while (room) {
-		slot = rill_slot_open(ring);
-		if (unlikely(!rill_cred_eq(&ring->store->w_cred, cred))) {
-			n = rill_write_mark(ring, from, room, limit, cred);
-		} else if (slot) {
-			n = rill_write_append(ring, slot, from, room);
-			if (!n)
-				n = -EFAULT;
-		} else {
-			n = rill_slots_reserve(ring, 1, limit);
-			if (!n)
-				n = rill_write_slot(ring, NULL, from, room);
-		}
-		if (n < 0)
+		struct rill_piece piece = { .len = room };
+
+		if (by_ref)
+			rill_piece_get(&piece, from);
+		n = rill_write_piece(ring, from, &piece, limit, cred);
+		if (n < 0) {
+			if (piece.page)
+				put_page(piece.page);
 			break;
+		}
 		/*
 		 * Release: the bytes, the length and the slot come first.
 		 * Pairs with the acquire in rill_ring_read().
@@ -456,10 +492,6 @@ static bool rill_mark_stops(const struct rill_read *rd,
 	       !rill_cred_eq(cur->cred, &slot->mark->cred);
 }
 
-/*
- * Copy, also into a pipe: copy_page_to_iter() would put the page there, which
- * may not leave by reference before this file knows of it.
- */
 static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
 			     struct iov_iter *to)
 {
@@ -477,13 +509,15 @@ static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
  *
  * Takes up to RILL_CHUNK; a peek has no such bound.
  *
- * Return: the bytes copied, 0 if there is none, or -EFAULT.
+ * Return: the bytes copied or lent, 0 if there is none, -EFAULT, or for a pipe
+ * -EAGAIN or -ENOMEM.
  */
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 {
 	/* Pairs with the release in rill_ring_write(). */
 	unsigned long avail = smp_load_acquire(&ring->head) - ring->tail;
-	size_t len = rd->len, skip = rd->skip, total = 0, n, copied;
+	size_t len = rd->len, skip = rd->skip, total = 0, n;
+	ssize_t copied;
 	struct rill_store *st;
 	struct rill_cursor cur;
 
@@ -533,7 +567,12 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		n = min(n, len);
 		if (!rd->total && rd->by_cred)
 			rill_cred_set(&rd->cred, cur.cred);
-		copied = rill_slot_copy(slot, cur.off, n, rd->to);
+		if (rd->pipe)
+			copied = rill_slot_lend(slot, cur.off, n, avail, rd);
+		else
+			copied = rill_slot_copy(slot, cur.off, n, rd->to);
+		if (copied < 0)
+			return total ?: copied;
 		cur.off += copied;
 		avail -= copied;
 		len -= copied;
@@ -546,6 +585,9 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		}
 		if (copied < n)
 			return total ?: -EFAULT;
+		/* It grows no more: somebody may wait for the page. */
+		if (!READ_ONCE(slot->flags) && cur.off == slot->len)
+			rill_cursor_next(ring, &cur, slot, rd->peek);
 	}
 	return total;
 }

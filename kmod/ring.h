@@ -15,11 +15,13 @@ enum {
 	RILL_SLOT_MARK	= 1 << 1,
 	/* Go on in the next segment. */
 	RILL_SLOT_LINK	= 1 << 2,
+	/* A page that a later slot, behind a mark, goes on with and owns. */
+	RILL_SLOT_SHARED = 1 << 3,
 };
 
 /*
- * A slot without RILL_SLOT_OWN, MARK or LINK is a page that came by reference:
- * never written, never reused.
+ * A slot without flags is a page that came by reference: never written, never
+ * reused, and given back with its last byte.
  */
 struct rill_slot {
 	union {
@@ -95,14 +97,22 @@ static inline struct sock *rill_ring_owner(const struct rill_ring *ring)
 						  ring))->sk;
 }
 
+/* What a writer adds next: bytes to be copied, or part of a page as it is. */
+struct rill_piece {
+	struct page		*page;		/* with a reference; or NULL */
+	unsigned int		off;		/* in page */
+	size_t			len;
+};
+
 /* A read: what it asks for and what it got. */
 struct rill_read {
 	struct iov_iter		*to;
+	struct pipe_inode_info	*pipe;		/* locked; in place of to */
 	size_t			len;
 	size_t			skip;		/* with peek: start this far in */
 	bool			peek;
 	bool			by_cred;	/* stop where credentials change */
-	bool			stopped;	/* it did */
+	bool			stopped;	/* it did, or the pipe is full */
 	size_t			need;		/* so many unread are worth a pass */
 	size_t			total;		/* bytes copied, of all calls */
 	struct rill_cred	cred;		/* of the first byte; referenced */
@@ -111,7 +121,7 @@ struct rill_read {
 void rill_ring_init(struct rill_ring *ring);
 void rill_ring_free(struct rill_ring *ring);
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
-			const struct rill_limit *limit,
+			bool by_ref, const struct rill_limit *limit,
 			const struct rill_cred *cred);
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd);
 void rill_ring_consumed(struct rill_ring *ring, struct sock *writer);
@@ -124,6 +134,15 @@ bool rill_ring_writable(const struct rill_ring *ring,
 void rill_ring_limit(const struct rill_ring *ring, const struct sock *writer,
 		     struct rill_limit *limit);
 void rill_ring_purge(struct rill_ring *ring);
+
+/* splice.c */
+void rill_piece_get(struct rill_piece *piece, const struct iov_iter *from);
+ssize_t rill_slot_lend(const struct rill_slot *slot, u32 off, size_t n,
+		       size_t avail, struct rill_read *rd);
+
+/* stream.c */
+int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
+		     size_t target, long timeo);
 
 /* idle.c */
 void rill_idle_add(struct rill_ring *ring);

@@ -322,7 +322,6 @@ static int rill_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 	.getsockopt	= rill_getsockopt,	\
 	.show_fdinfo	= rill_show_fdinfo,	\
 	.mmap		= sock_no_mmap,		\
-	RILL_COMPAT_SENDPAGE			\
 	.set_peek_off	= sk_set_peek_off,	\
 	.set_rcvlowat	= rill_set_rcvlowat
 
@@ -333,6 +332,8 @@ static const struct proto_ops rill_stream_ops = {
 	.accept		= rill_accept,
 	.sendmsg	= rill_stream_sendmsg,
 	.recvmsg	= rill_stream_recvmsg,
+	.splice_read	= rill_stream_splice_read,
+	RILL_COMPAT_SENDPAGE(rill_stream_sendpage)
 };
 
 static const struct proto_ops rill_seqpacket_ops = {
@@ -342,6 +343,7 @@ static const struct proto_ops rill_seqpacket_ops = {
 	.accept		= rill_accept,
 	.sendmsg	= rill_msg_sendmsg,
 	.recvmsg	= rill_msg_recvmsg,
+	RILL_COMPAT_SENDPAGE(sock_no_sendpage)
 };
 
 static const struct proto_ops rill_dgram_ops = {
@@ -351,6 +353,7 @@ static const struct proto_ops rill_dgram_ops = {
 	.accept		= sock_no_accept,
 	.sendmsg	= rill_msg_sendmsg,
 	.recvmsg	= rill_msg_recvmsg,
+	RILL_COMPAT_SENDPAGE(sock_no_sendpage)
 };
 
 static int rill_create(struct net *net, struct socket *sock, int protocol,

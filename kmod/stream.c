@@ -45,7 +45,7 @@ static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
  * wake: gets whether there are bytes that nobody was told of.
  */
 static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
-				struct iov_iter *from,
+				struct iov_iter *from, bool by_ref,
 				const struct rill_cred *cred, bool *wake)
 {
 	struct rill_ring *ring = &rill_sk(peer)->ring;
@@ -58,7 +58,7 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 	for (;;) {
 		n = -EPIPE;
 		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
-			n = rill_ring_write(ring, from, &limit, cred);
+			n = rill_ring_write(ring, from, by_ref, &limit, cred);
 		if (n <= 0)
 			return total ?: n;
 		*wake = true;
@@ -73,7 +73,7 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 }
 
 static int rill_stream_write(struct sock *sk, struct sock *peer,
-			     struct iov_iter *from,
+			     struct iov_iter *from, bool by_ref,
 			     const struct rill_cred *cred, long timeo)
 {
 	struct rill_sock *rs = rill_sk(sk);
@@ -87,7 +87,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			err = sock_intr_errno(timeo);
 			break;
 		}
-		n = rill_stream_fill(sk, peer, from, cred, &wake);
+		n = rill_stream_fill(sk, peer, from, by_ref, cred, &wake);
 		mutex_unlock(&rs->tx_mutex);
 		/*
 		 * The unlock before the look at dead, see rill_ring_kill(); and
@@ -129,7 +129,8 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 	return sent ?: err;
 }
 
-int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+/* by_ref: msg_iter is an ITER_BVEC, of which the ring may keep the pages. */
+int rill_stream_send(struct socket *sock, struct msghdr *msg, bool by_ref)
 {
 	struct sock *sk = sock->sk, *peer;
 	struct rill_cred cred = {};
@@ -152,10 +153,18 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		rill_cred_current(&cred);
 	/* The count that is returned is an int. */
 	iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
-	err = rill_stream_write(sk, peer, &msg->msg_iter, &cred, timeo);
+	err = rill_stream_write(sk, peer, &msg->msg_iter, by_ref, &cred, timeo);
 	rill_cred_clear(&cred);
 	rill_connection_sigpipe(msg, err);
 	return err;
+}
+
+int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	bool by_ref = msg->msg_flags & MSG_SPLICE_PAGES &&
+		      iov_iter_is_bvec(&msg->msg_iter);
+
+	return rill_stream_send(sock, msg, by_ref);
 }
 
 /* Is there something to do for this reader? */
@@ -246,8 +255,18 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 	return n;
 }
 
-static int rill_stream_read(struct sock *sk, struct sock *peer,
-			    struct rill_read *rd, size_t target, long timeo)
+/**
+ * rill_stream_read() - receive, or lend to a pipe
+ * @sk: the caller's own end, connected
+ * @peer: the other end
+ * @rd: what is asked for; gets what came
+ * @target: with so many bytes it does not wait for more
+ * @timeo: how long it may wait
+ *
+ * Return: the bytes, 0 at the end, or an errno.
+ */
+int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
+		     size_t target, long timeo)
 {
 	struct rill_sock *rs = rill_sk(sk);
 	int shutdown, err = 0;
