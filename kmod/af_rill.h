@@ -423,13 +423,15 @@ unsigned int rill_msg_next_len(struct sock *sk);
 
 int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 		       int len, int flags);
+struct sock *rill_dgram_peer(struct sock *sk);
 int rill_dgram_may_send(const struct sock *sk, const struct sock *other);
 void rill_dgram_dissolve(struct sock *sk, struct sock *peer);
 void rill_dgram_close(struct sock *sk);
 
 bool rill_flow_room(const struct sock *sk);
+void rill_flow_charge(struct sock *sk, int bytes);
+void rill_flow_uncharge(struct sock *sk, unsigned int bytes);
 void rill_flow_wake(struct sock *sk);
-void rill_flow_sent(struct sock *sk);
 int rill_flow_may_make(struct sock *sk, struct sock *to, long *timeo);
 int rill_flow_may_queue(struct sock *sk, struct sock *to, long *timeo);
 void rill_flow_unblock(struct sock *sk);

@@ -118,7 +118,7 @@ void rill_cred_report(struct sock *sk, struct msghdr *msg,
 		      const struct rill_cred *cred)
 {
 	struct user_namespace *ns = current_user_ns();
-	struct ucred ucred = { .pid = pid_vnr(cred->pid) };
+	struct ucred ucred = {};
 
 	if (!rill_passcred(sk))
 		return;
@@ -127,6 +127,7 @@ void rill_cred_report(struct sock *sk, struct msghdr *msg,
 		return;
 	}
 	/* Not recorded: nobody's, as a receiver of unix(7) sees it. */
+	ucred.pid = pid_vnr(cred->pid);
 	ucred.uid = from_kuid_munged(ns, cred->pid ? cred->uid : INVALID_UID);
 	ucred.gid = from_kgid_munged(ns, cred->pid ? cred->gid : INVALID_GID);
 	put_cmsg(msg, SOL_SOCKET, SCM_CREDENTIALS, sizeof(ucred), &ucred);

@@ -3,7 +3,7 @@
  * Datagram sockets: whom they are associated with.
  *
  * Locking: a datagram socket's peer changes under its lock; whoever reads it
- * takes a reference there (rill_peer_get()).
+ * takes a reference there (rill_peer_get()), or under RCU (rill_dgram_peer()).
  *
  * Lifetime: the association holds a reference on the peer, until connect()
  * makes another, a send finds the peer gone, or the socket is closed.
@@ -21,7 +21,8 @@ static void rill_dgram_associate(struct sock *sk, struct sock *peer)
 		sock_hold(peer);
 	spin_lock(&rs->lock);
 	old = rs->peer;
-	rs->peer = peer;
+	/* Release: for rill_dgram_peer(). */
+	smp_store_release(&rs->peer, peer);
 	WRITE_ONCE(sk->sk_state, peer ? TCP_ESTABLISHED : TCP_CLOSE);
 	spin_unlock(&rs->lock);
 	/* Senders that were not the new peer get EPERM. */
@@ -33,6 +34,29 @@ static void rill_dgram_associate(struct sock *sk, struct sock *peer)
 		sock_put(old);
 }
 
+/**
+ * rill_dgram_peer() - whom a send without an address goes to
+ * @sk: the sender
+ *
+ * The same as rill_peer_get(), without the lock that those who send to @sk need:
+ * a datagram socket is freed after a grace period (SOCK_RCU_FREE).  Another
+ * thread may end the association meanwhile, which lets go of the peer.
+ *
+ * Return: the peer, referenced, or NULL.
+ */
+struct sock *rill_dgram_peer(struct sock *sk)
+{
+	struct sock *peer;
+
+	rcu_read_lock();
+	do {
+		/* Acquire: pairs with rill_dgram_associate(). */
+		peer = smp_load_acquire(&rill_sk(sk)->peer);
+	} while (peer && !refcount_inc_not_zero(&peer->sk_refcnt));
+	rcu_read_unlock();
+	return peer;
+}
+
 /* A send has found the peer gone. */
 void rill_dgram_dissolve(struct sock *sk, struct sock *peer)
 {
@@ -42,7 +66,7 @@ void rill_dgram_dissolve(struct sock *sk, struct sock *peer)
 	spin_lock(&rs->lock);
 	was = rs->peer == peer;
 	if (was) {
-		rs->peer = NULL;
+		WRITE_ONCE(rs->peer, NULL);
 		WRITE_ONCE(sk->sk_state, TCP_CLOSE);
 	}
 	spin_unlock(&rs->lock);

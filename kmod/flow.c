@@ -36,27 +36,59 @@ bool rill_flow_room(const struct sock *sk)
 	return !bytes || bytes < READ_ONCE(sk->sk_rcvbuf);
 }
 
-/* There may be room at sk: wake a sender that waits for it. */
+/* A message comes into the queue of sk, or goes. */
+void rill_flow_charge(struct sock *sk, int bytes)
+{
+	lockdep_assert_held(&rill_sk(sk)->lock);
+	/* The lock excludes all who change it; others only look. */
+	atomic_set(&sk->sk_rmem_alloc, atomic_read(&sk->sk_rmem_alloc) + bytes);
+}
+
+/*
+ * There may be room at sk: wake a sender that waits for it.  After a full
+ * barrier if this is who made the room.
+ */
 void rill_flow_wake(struct sock *sk)
 {
 	struct rill_sock *rs = rill_sk(sk);
 
-	/* wq_has_sleeper() has the barrier after the uncharge. */
-	if (wq_has_sleeper(&rs->peer_wait) && rill_flow_room(sk))
+	/* The barrier is the caller's; who came later looks for itself. */
+	if (waitqueue_active(&rs->peer_wait) && rill_flow_room(sk))
 		wake_up_interruptible_sync_poll(&rs->peer_wait,
 						EPOLLOUT | EPOLLWRNORM |
 						EPOLLWRBAND);
 }
 
-/*
- * A send to sk has ended, well or not.  It may have had the wake-up of one that
- * sleeps there already, hence no barrier.
+/**
+ * rill_flow_uncharge() - a message that sk sent is gone
+ * @sk: the sender, which may have been closed; its charge held its memory
+ * @bytes: what was charged to its sk_wmem_alloc
+ *
+ * Has a full barrier between the two things that it is about: room, and who
+ * waits for it.
  */
-void rill_flow_sent(struct sock *sk)
+void rill_flow_uncharge(struct sock *sk, unsigned int bytes)
 {
-	/* See above: those who came later look for themselves. */
-	if (waitqueue_active(&rill_sk(sk)->peer_wait))
-		rill_flow_wake(sk);
+	struct socket_wq *wq;
+	bool wanted;
+
+	/* But for one, which holds the socket until the end of this. */
+	WARN_ON_ONCE(refcount_sub_and_test(bytes - 1, &sk->sk_wmem_alloc));
+	/*
+	 * Room first, then look who waits for it, in the sender's wait queue and
+	 * in peer_wait; pairs with set_current_state() of those who sleep and
+	 * the barrier of rill_flow_block() and rill_space_ask().
+	 */
+	smp_mb();
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	/* After that barrier. */
+	wanted = wq && (waitqueue_active(&wq->wait) || wq->fasync_list);
+	rcu_read_unlock();
+	/* Or a user in the kernel has put its own function there. */
+	if (wanted || sk->sk_write_space != rill_write_space)
+		sk->sk_write_space(sk);
+	sk_free(sk);
 }
 
 /* What a send waits for. */

@@ -6,15 +6,18 @@
  * sender's sk_wmem_alloc, which bounds what one sender has in flight, and to
  * the receiver's sk_rmem_alloc, which bounds the queue (flow.c).
  *
- * Locking: the queue's own lock.  A message is put in under the receiver's lock
- * as well, so that none comes in after rill_sock_close() has marked it dead;
- * receives hold rx_mutex from the look at the first message until it is taken
- * out, so that one whose copy faults stays where it was.
+ * Locking: the lock of the socket guards its queue and sk_rmem_alloc (the
+ * queue's own lock is not used), so that no message comes in after
+ * rill_sock_close() has marked it dead.  Receives hold rx_mutex from the look at
+ * the first message until it is taken out, so that one whose copy faults stays
+ * where it was.
  *
- * Lifetime: the skb holds the sender's socket (sock_wfree()), which answers for
- * the source address, and the sender's pid.
+ * Lifetime: a message in a queue belongs to the queue; one that a receive copies
+ * from belongs to that receive (reading), also if the queue is purged meanwhile.
+ * It holds the sender's socket by its charge there, which answers for the source
+ * address, and the sender's pid.
  *
- * Context: process; the skb's destructor may run in softirq.
+ * Context: process.
  */
 #include <linux/filter.h>
 #include <linux/sched/signal.h>
@@ -31,7 +34,8 @@
 /* What the module keeps in an skb; the core keeps sock_skb_cb at the end. */
 struct rill_skb_cb {
 	struct rill_cred	cred;
-	u32			charge;		/* in the queue it stands in */
+	u32			charge;		/* in the queue it stands in, or 0 */
+	bool			reading;	/* a receive copies from it */
 };
 
 static struct rill_skb_cb *rill_cb(struct sk_buff *skb)
@@ -43,35 +47,64 @@ static struct rill_skb_cb *rill_cb(struct sk_buff *skb)
 static void rill_skb_destruct(struct sk_buff *skb)
 {
 	rill_cred_clear(&rill_cb(skb)->cred);
-	sock_wfree(skb);
+	rill_flow_uncharge(skb->sk, skb->truesize);
 }
 
-static struct sk_buff *rill_msg_alloc(struct sock *sk, struct msghdr *msg,
-				      size_t len, struct rill_cred *cred)
+/* How much of a message of that length stands in pages of their own. */
+static size_t rill_msg_paged(size_t len)
 {
-	size_t paged = 0;
+	size_t paged;
+
+	if (len <= SKB_MAX_ALLOC)
+		return 0;
+	paged = min_t(size_t, len - SKB_MAX_ALLOC, MAX_SKB_FRAGS * PAGE_SIZE);
+	return min_t(size_t, len, PAGE_ALIGN(paged));
+}
+
+static int rill_msg_fill(struct sk_buff *skb, struct msghdr *msg, size_t len)
+{
+	/* Most have no pages, and need none of the care that pages do. */
+	if (!skb_is_nonlinear(skb))
+		return copy_from_iter_full(skb->data, len, &msg->msg_iter) ?
+		       0 : -EFAULT;
+	return skb_copy_datagram_from_iter(skb, 0, &msg->msg_iter, len);
+}
+
+/* An skb for a message of that length; its bytes are still to be written. */
+static struct sk_buff *rill_msg_alloc(struct sock *sk, size_t len)
+{
+	size_t paged = rill_msg_paged(len);
 	struct sk_buff *skb;
 	int err;
 
-	if (len > SKB_MAX_ALLOC) {
-		paged = min_t(size_t, len - SKB_MAX_ALLOC,
-			      MAX_SKB_FRAGS * PAGE_SIZE);
-		paged = min_t(size_t, len, PAGE_ALIGN(paged));
-	}
 	skb = alloc_skb_with_frags(len - paged, paged, PAGE_ALLOC_COSTLY_ORDER,
 				   &err, sk->sk_allocation);
 	if (!skb)
-		return ERR_PTR(-ENOMEM);
-	skb_set_owner_w(skb, sk);
-	/* The message takes over the reference on the pid. */
-	rill_cb(skb)->cred = *cred;
-	cred->pid = NULL;
-	skb->destructor = rill_skb_destruct;
-
+		return NULL;
 	skb_put(skb, len - paged);
 	skb->data_len = paged;
 	skb->len = len;
-	err = skb_copy_datagram_from_iter(skb, 0, &msg->msg_iter, len);
+	return skb;
+}
+
+static struct sk_buff *rill_msg_make(struct sock *sk, struct msghdr *msg,
+				     size_t len, struct rill_cred *cred)
+{
+	struct sk_buff *skb;
+	int err;
+
+	skb = rill_msg_alloc(sk, len);
+	if (!skb)
+		return ERR_PTR(-ENOMEM);
+	skb_set_owner_w(skb, sk);
+	skb->destructor = rill_skb_destruct;
+	/* The message takes over the reference on the pid. */
+	rill_cb(skb)->cred = *cred;
+	rill_cb(skb)->charge = 0;
+	rill_cb(skb)->reading = false;
+	cred->pid = NULL;
+
+	err = rill_msg_fill(skb, msg, len);
 	if (err) {
 		kfree_skb(skb);
 		return ERR_PTR(err);
@@ -110,10 +143,10 @@ static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
 	if (rill_wants_stamp(to))
 		__net_timestamp(skb);
 	rill_cb(skb)->charge = max_t(u32, skb->truesize, RILL_MSG_MIN_CHARGE);
-	atomic_add(rill_cb(skb)->charge, &to->sk_rmem_alloc);
+	rill_flow_charge(to, rill_cb(skb)->charge);
 	sock_skb_set_dropcount(to, skb);
 	rill_busy_wrote(to);
-	skb_queue_tail(&to->sk_receive_queue, skb);
+	__skb_queue_tail(&to->sk_receive_queue, skb);
 	err = 0;
 out:
 	spin_unlock(&ts->lock);
@@ -130,11 +163,12 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 	err = rill_flow_may_make(sk, to, &timeo);
 	if (err)
 		goto out;
-	skb = rill_msg_alloc(sk, msg, len, cred);
+	skb = rill_msg_make(sk, msg, len, cred);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 	/* What the receiver's filter drops was sent all the same. */
-	if (rill_is_dgram(sk) && sk_filter(to, skb)) {
+	if (rill_is_dgram(sk) && rcu_access_pointer(to->sk_filter) &&
+	    sk_filter(to, skb)) {
 		rill_drops_inc(to);
 		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
 		kfree_skb(skb);
@@ -147,7 +181,9 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		err = rill_flow_may_queue(sk, to, &timeo);
 	} while (!err);
 	if (!err) {
-		to->sk_data_ready(to);
+		/* It is queued, then look who waits; see rill_wait_add(). */
+		smp_mb();
+		rill_wake_reader(to);
 	} else {
 		kfree_skb(skb);
 		/* io_uring sends the same again: from the beginning. */
@@ -174,7 +210,7 @@ static struct sock *rill_dgram_dest(struct sock *sk, struct msghdr *msg)
 		err = rill_addr_parse(msg->msg_name, msg->msg_namelen, &key);
 		return err ? ERR_PTR(err) : rill_name_lookup(sk, &key);
 	}
-	peer = rill_peer_get(sk);
+	peer = rill_dgram_peer(sk);
 	return peer ?: ERR_PTR(-ENOTCONN);
 }
 
@@ -202,13 +238,11 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	if (msg->msg_flags & ~RILL_SEND_FLAGS)
 		return -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
-	if (rill_is_dgram(sk)) {
+	/* A connection's peer stays while the file is open. */
+	if (rill_is_dgram(sk))
 		to = rill_dgram_dest(sk, msg);
-	} else {
+	else
 		to = rill_connection_dest(sk, msg, &timeo);
-		if (!IS_ERR(to))
-			sock_hold(to);
-	}
 	if (IS_ERR(to))
 		return PTR_ERR(to);
 
@@ -224,7 +258,11 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		rill_cred_current(&cred);
 	err = rill_msg_send(sk, to, msg, len, &cred, timeo);
 	rill_cred_clear(&cred);
-	rill_flow_sent(to);
+	/*
+	 * This may have had the wake-up of one that sleeps there already.  No
+	 * barrier: those who came later look for themselves.
+	 */
+	rill_flow_wake(to);
 	if (!err)
 		rill_flow_unblock(sk);
 	else if (err == -ECONNREFUSED)
@@ -232,79 +270,124 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	else if (!rill_is_dgram(sk))
 		rill_connection_sigpipe(msg, err);
 out:
-	sock_put(to);
+	if (rill_is_dgram(sk))
+		sock_put(to);
 	return err ?: len;
 }
 
-/* Out of the queue; false if the peer's reset has purged it meanwhile. */
-static bool rill_msg_unlink(struct sock *sk, struct sk_buff *skb)
+static void __rill_msg_unlink(struct sock *sk, struct sk_buff *skb)
 {
-	struct sk_buff_head *queue = &sk->sk_receive_queue;
-	u32 charge;
-
-	spin_lock(&queue->lock);
-	charge = rill_cb(skb)->charge;
-	if (charge) {
-		rill_cb(skb)->charge = 0;
-		__skb_unlink(skb, queue);
-	}
-	spin_unlock(&queue->lock);
-	atomic_sub(charge, &sk->sk_rmem_alloc);
-	return charge;
+	__skb_unlink(skb, &sk->sk_receive_queue);
+	rill_flow_charge(sk, -rill_cb(skb)->charge);
+	rill_cb(skb)->charge = 0;
 }
 
 /* Drop all that is queued: the owner closes, or the sender resets. */
 void rill_msg_purge(struct sock *sk)
 {
-	struct sk_buff_head *queue = &sk->sk_receive_queue, gone;
-	unsigned int bytes = 0;
-	struct sk_buff *skb;
+	struct sk_buff *skb, *next;
+	struct sk_buff_head gone;
 
 	__skb_queue_head_init(&gone);
-	spin_lock(&queue->lock);
-	skb_queue_walk(queue, skb) {
-		bytes += rill_cb(skb)->charge;
-		rill_cb(skb)->charge = 0;
+	spin_lock(&rill_sk(sk)->lock);
+	skb_queue_walk_safe(&sk->sk_receive_queue, skb, next) {
+		__rill_msg_unlink(sk, skb);
+		/* Its receive will see that it is out of the queue. */
+		if (!rill_cb(skb)->reading)
+			__skb_queue_tail(&gone, skb);
 	}
-	skb_queue_splice_init(queue, &gone);
-	spin_unlock(&queue->lock);
-	atomic_sub(bytes, &sk->sk_rmem_alloc);
+	spin_unlock(&rill_sk(sk)->lock);
 	__skb_queue_purge(&gone);
-}
-
-unsigned int rill_msg_next_len(struct sock *sk)
-{
-	struct sk_buff_head *queue = &sk->sk_receive_queue;
-	struct sk_buff *skb;
-	unsigned int len;
-
-	spin_lock(&queue->lock);
-	skb = skb_peek(queue);
-	len = skb ? skb->len : 0;
-	spin_unlock(&queue->lock);
-	return len;
 }
 
 /*
  * The first message, or with SO_PEEK_OFF the one that the offset falls into;
- * offset becomes that within the message.  With a reference.
+ * offset becomes that within the message.
  */
-static struct sk_buff *rill_msg_first(struct sock *sk, int *offset)
+static struct sk_buff *rill_msg_find(struct sock *sk, int *offset)
 {
-	struct sk_buff_head *queue = &sk->sk_receive_queue;
-	struct sk_buff *skb, *found = NULL;
+	struct sk_buff *skb;
 
-	spin_lock(&queue->lock);
-	skb_queue_walk(queue, skb) {
-		if (*offset && *offset >= skb->len) {
-			*offset -= skb->len;
-			continue;
-		}
-		found = skb_get(skb);
-		break;
+	lockdep_assert_held(&rill_sk(sk)->lock);
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		if (!*offset || *offset < skb->len)
+			return skb;
+		*offset -= skb->len;
 	}
-	spin_unlock(&queue->lock);
-	return found;
+	return NULL;
+}
+
+unsigned int rill_msg_next_len(struct sock *sk)
+{
+	struct sk_buff *skb;
+	unsigned int len;
+	int offset = 0;
+
+	spin_lock(&rill_sk(sk)->lock);
+	skb = rill_msg_find(sk, &offset);
+	len = skb ? skb->len : 0;
+	spin_unlock(&rill_sk(sk)->lock);
+	return len;
+}
+
+/* The message to copy from, under rx_mutex until rill_msg_end(). */
+static struct sk_buff *rill_msg_begin(struct sock *sk, int *offset)
+{
+	struct sk_buff *skb;
+
+	spin_lock(&rill_sk(sk)->lock);
+	skb = rill_msg_find(sk, offset);
+	if (skb)
+		rill_cb(skb)->reading = true;
+	spin_unlock(&rill_sk(sk)->lock);
+	return skb;
+}
+
+/*
+ * A receive is done with the message, and with rx_mutex; take: it has all that
+ * it wanted, so the message goes.
+ */
+static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
+{
+	struct rill_cred cred = rill_cb(skb)->cred;
+	unsigned int bytes = skb->truesize;
+	struct sock *from = skb->sk;
+
+	spin_lock(&rill_sk(sk)->lock);
+	rill_cb(skb)->reading = false;
+	/* Not queued any more: the peer's reset has purged it meanwhile. */
+	if (!rill_cb(skb)->charge)
+		take = true;
+	else if (take)
+		__rill_msg_unlink(sk, skb);
+	if (take) {
+		skb->destructor = NULL;
+		skb->sk = NULL;
+	}
+	spin_unlock(&rill_sk(sk)->lock);
+	mutex_unlock(&rill_sk(sk)->rx_mutex);
+	if (!take)
+		return;
+
+	consume_skb(skb);
+	rill_cred_clear(&cred);
+	/* With the barrier that rill_flow_wake() needs. */
+	rill_flow_uncharge(from, bytes);
+	rill_flow_wake(sk);
+}
+
+static bool rill_msg_drain(struct sk_buff *skb, int offset, struct msghdr *msg,
+			   unsigned int len)
+{
+	size_t n;
+
+	if (skb_is_nonlinear(skb))
+		return !skb_copy_datagram_msg(skb, offset, msg, len);
+	n = copy_to_iter(skb->data + offset, len, &msg->msg_iter);
+	if (n == len)
+		return true;
+	iov_iter_revert(&msg->msg_iter, n);
+	return false;
 }
 
 /* Copy one message out.  Its length as the caller is to see it, or an errno. */
@@ -314,7 +397,7 @@ static int rill_msg_copy(struct sock *sk, struct msghdr *msg, size_t size,
 	unsigned int len = skb->len - offset;
 	unsigned int copy = min_t(size_t, len, size);
 
-	if (skb_copy_datagram_msg(skb, offset, msg, copy))
+	if (!rill_msg_drain(skb, offset, msg, copy))
 		return -EFAULT;
 	if (copy < len)
 		msg->msg_flags |= MSG_TRUNC;
@@ -336,9 +419,9 @@ static bool rill_msg_ready(struct sock *sk, int offset)
 		return true;
 	if (!offset)
 		return !skb_queue_empty_lockless(&sk->sk_receive_queue);
-	skb = rill_msg_first(sk, &offset);
-	if (skb)
-		consume_skb(skb);
+	spin_lock(&rill_sk(sk)->lock);
+	skb = rill_msg_find(sk, &offset);
+	spin_unlock(&rill_sk(sk)->lock);
 	return skb;
 }
 
@@ -357,16 +440,29 @@ static bool rill_msg_poll(struct sock *sk, int offset, long *timeo)
 	return found;
 }
 
+/* Not for the room that its own reads make for others, see rill_write_space(). */
+static int rill_msg_wake(struct wait_queue_entry *wait, unsigned int mode,
+			 int sync, void *key)
+{
+	if (key && !(key_to_poll(key) & (EPOLLIN | EPOLLERR)))
+		return 0;
+	return autoremove_wake_function(wait, mode, sync, key);
+}
+
 static long rill_msg_wait(struct sock *sk, int offset, long timeo)
 {
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	DEFINE_WAIT_FUNC(wait, rill_msg_wake);
 
 	if (rill_msg_poll(sk, offset, &timeo))
 		return timeo;
-	rill_wait_add(sk, &wait);
-	while (!rill_msg_ready(sk, offset) && timeo && !signal_pending(current))
-		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
-	rill_wait_remove(sk, &wait);
+	for (;;) {
+		prepare_to_wait(sk_sleep(sk), &wait, TASK_INTERRUPTIBLE);
+		if (rill_msg_ready(sk, offset) || !timeo ||
+		    signal_pending(current))
+			break;
+		timeo = schedule_timeout(timeo);
+	}
+	finish_wait(sk_sleep(sk), &wait);
 	return timeo;
 }
 
@@ -385,7 +481,7 @@ static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
 		shutdown = rill_shutdown_get(sk);
 		start = max(sk_peek_offset(sk, flags), 0);
 		*offset = start;
-		skb = rill_msg_first(sk, offset);
+		skb = rill_msg_begin(sk, offset);
 		if (skb)
 			return skb;
 		mutex_unlock(&rs->rx_mutex);
@@ -409,7 +505,6 @@ int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 	struct sock *sk = sock->sk, *peer;
 	struct sk_buff *skb;
 	int offset, ret;
-	bool taken;
 	long timeo;
 
 	if (flags & MSG_ERRQUEUE)
@@ -427,12 +522,6 @@ int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 		return PTR_ERR_OR_ZERO(skb);
 
 	ret = rill_msg_copy(sk, msg, size, flags, skb, offset);
-	taken = ret >= 0 && !(flags & MSG_PEEK) && rill_msg_unlink(sk, skb);
-	mutex_unlock(&rill_sk(sk)->rx_mutex);
-	if (taken) {
-		rill_flow_wake(sk);
-		consume_skb(skb);	/* the queue's reference */
-	}
-	consume_skb(skb);
+	rill_msg_end(sk, skb, ret >= 0 && !(flags & MSG_PEEK));
 	return ret;
 }

@@ -151,6 +151,8 @@ static void rill_rcvbuf_changed(struct sock *sk)
 	struct sock *peer;
 
 	if (!rill_is_stream(sk)) {
+		/* The new size is stored, then look who waits. */
+		smp_mb();
 		rill_flow_wake(sk);
 		return;
 	}

@@ -557,6 +557,37 @@ TEST_F(hang, reader)
 	EXPECT_EQ(0, memcmp(self->map, "hello", 5));
 }
 
+/* The sender resets while a reader hangs in what it sent. */
+TEST_F(hang, reader_and_reset)
+{
+	struct job j = { self->fd[1], self->map, 5 };
+	struct rt_thread t;
+
+	if (self->uffd < 0)
+		return;
+	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
+	ASSERT_EQ(3, SYS(send(self->fd[0], "and", 3, 0)));
+	ASSERT_EQ(0, rt_thread_start(&t, do_recv, &j));
+	ASSERT_TRUE(somebody_hangs(self->uffd));
+	ASSERT_EQ(0, rt_set_linger(self->fd[0], 1, 0));
+	EXPECT_EQ(0, SYS(close(self->fd[0])));
+	self->fd[0] = -1;
+	EXPECT_FALSE(rt_thread_done(&t));
+
+	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ(5, t.ret);
+	EXPECT_EQ(0, memcmp(self->map, "hello", 5));
+	if (variant->type == SOCK_DGRAM) {
+		/* There is no connection to reset. */
+		EXPECT_EQ(3, SYS(recv(self->fd[1], &sink, 1, MSG_TRUNC)));
+		EXPECT_EQ(-EAGAIN, SYS(recv(self->fd[1], &sink, 1, MSG_DONTWAIT)));
+	} else {
+		EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[1], &sink, 1, MSG_DONTWAIT)));
+		EXPECT_EQ(0, SYS(recv(self->fd[1], &sink, 1, MSG_DONTWAIT)));
+	}
+}
+
 TEST_F(hang, writer)
 {
 	struct job j = { self->fd[0], self->map, 100 };
