@@ -218,6 +218,14 @@ struct rill_ring {
 	unsigned long		want;
 };
 
+/* ---- spare: messages that were read, for those that come; see spare.c ---- */
+
+struct sk_buff *rill_spare_get(struct sock *sk, size_t head, size_t paged);
+bool rill_spare_put(struct sock *sk, struct sk_buff *skb);
+void rill_spare_watch(struct sock *sk);
+void rill_spare_close(struct sock *sk);
+void rill_spare_exit(void);
+
 /* ---- socket ---- */
 
 /*
@@ -231,9 +239,10 @@ struct rill_ring {
  *    exclude each other.  It is never held while waiting for another party and
  *    never taken by the data path.
  *  - lock guards sk_state, sk_shutdown, dead, queue, line, waiting, link,
- *    listener, child and, for datagrams, peer.  Order: lock_sock(), then the
- *    listener's lock, then the connector's (rill_lock_cmp() tells lockdep),
- *    then sk_peer_lock, a queue's lock or a peer_wait.lock.
+ *    listener, child and, for datagrams, peer; for messages, sk_receive_queue,
+ *    sk_rmem_alloc and the spares.  Order: lock_sock(), then the listener's
+ *    lock, then the connector's (rill_lock_cmp() tells lockdep), then
+ *    sk_peer_lock or a peer_wait.lock.
  *  - name: NULL, then published once (release/acquire) and kept until the
  *    socket is freed, so that whoever holds a reference may read it.
  *  - peer of a stream or seqpacket: NULL, then published once under lock
@@ -288,6 +297,7 @@ struct rill_sock {
 
 	u8			busy_misses;	/* in a row, see busy.c */
 	u8			busy_skips;	/* waits before it looks again */
+	u16			spare_least;	/* see spare.c */
 	u64			id;		/* unique in the bucket */
 
 	/* By type; must be last, see rill_msg_proto. */

@@ -71,6 +71,7 @@ static void __exit rill_exit(void)
 	rill_socket_unregister();
 	/* No socket is left: each holds the module. */
 	rill_idle_exit();
+	rill_spare_exit();
 	rill_net_exit();
 	/* Nor anything under RCU: a socket holds it until it is freed. */
 	proto_unregister(&rill_msg_proto);

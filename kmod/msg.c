@@ -15,7 +15,8 @@
  * Lifetime: a message in a queue belongs to the queue; one that a receive copies
  * from belongs to that receive (reading), also if the queue is purged meanwhile.
  * It holds the sender's socket by its charge there, which answers for the source
- * address, and the sender's pid.
+ * address, and the sender's pid.  The skb of one that was read may become that
+ * of another, see spare.c.
  *
  * Context: process.
  */
@@ -71,12 +72,16 @@ static int rill_msg_fill(struct sk_buff *skb, struct msghdr *msg, size_t len)
 }
 
 /* An skb for a message of that length; its bytes are still to be written. */
-static struct sk_buff *rill_msg_alloc(struct sock *sk, size_t len)
+static struct sk_buff *rill_msg_alloc(struct sock *sk, struct sock *to,
+				      size_t len)
 {
 	size_t paged = rill_msg_paged(len);
 	struct sk_buff *skb;
 	int err;
 
+	skb = rill_spare_get(to, len - paged, paged);
+	if (skb)
+		return skb;
 	skb = alloc_skb_with_frags(len - paged, paged, PAGE_ALLOC_COSTLY_ORDER,
 				   &err, sk->sk_allocation);
 	if (!skb)
@@ -87,13 +92,14 @@ static struct sk_buff *rill_msg_alloc(struct sock *sk, size_t len)
 	return skb;
 }
 
-static struct sk_buff *rill_msg_make(struct sock *sk, struct msghdr *msg,
-				     size_t len, struct rill_cred *cred)
+static struct sk_buff *rill_msg_make(struct sock *sk, struct sock *to,
+				     struct msghdr *msg, size_t len,
+				     struct rill_cred *cred)
 {
 	struct sk_buff *skb;
 	int err;
 
-	skb = rill_msg_alloc(sk, len);
+	skb = rill_msg_alloc(sk, to, len);
 	if (!skb)
 		return ERR_PTR(-ENOMEM);
 	skb_set_owner_w(skb, sk);
@@ -163,7 +169,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 	err = rill_flow_may_make(sk, to, &timeo);
 	if (err)
 		goto out;
-	skb = rill_msg_make(sk, msg, len, cred);
+	skb = rill_msg_make(sk, to, msg, len, cred);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 	/* What the receiver's filter drops was sent all the same. */
@@ -352,6 +358,7 @@ static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 	struct rill_cred cred = rill_cb(skb)->cred;
 	unsigned int bytes = skb->truesize;
 	struct sock *from = skb->sk;
+	bool spare = false;
 
 	spin_lock(&rill_sk(sk)->lock);
 	rill_cb(skb)->reading = false;
@@ -363,13 +370,17 @@ static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 	if (take) {
 		skb->destructor = NULL;
 		skb->sk = NULL;
+		spare = rill_spare_put(sk, skb);
 	}
 	spin_unlock(&rill_sk(sk)->lock);
 	mutex_unlock(&rill_sk(sk)->rx_mutex);
 	if (!take)
 		return;
 
-	consume_skb(skb);
+	if (spare)
+		rill_spare_watch(sk);
+	else
+		consume_skb(skb);
 	rill_cred_clear(&cred);
 	/* With the barrier that rill_flow_wake() needs. */
 	rill_flow_uncharge(from, bytes);

@@ -135,6 +135,7 @@ static void rill_sock_destruct(struct sock *sk)
 	else
 		WARN_ON_ONCE(!list_empty(&rs->link) || rs->listener || rs->child);
 	WARN_ON_ONCE(!skb_queue_empty(&sk->sk_receive_queue));
+	WARN_ON_ONCE(!skb_queue_empty(&sk->sk_write_queue));
 	WARN_ON_ONCE(atomic_read(&sk->sk_rmem_alloc));
 	WARN_ON_ONCE(refcount_read(&sk->sk_wmem_alloc));
 
@@ -245,6 +246,7 @@ void rill_sock_close(struct sock *sk)
 		 /* It may have been admitted, or refused, since. */
 		 (state == TCP_SYN_SENT && !rill_line_leave(sk)))
 		rill_connection_close(sk);
+	rill_spare_close(sk);
 	sock_put(sk);
 }
 
