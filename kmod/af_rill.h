@@ -330,6 +330,12 @@ static inline bool rill_passcred(const struct sock *sk)
 	return rill_passcred_get(sk, &rill_sk(sk)->passcred);
 }
 
+/* The same for the caller's own socket, in a call on its file. */
+static inline bool rill_passcred_own(const struct sock *sk)
+{
+	return rill_passcred_here(sk, &rill_sk(sk)->passcred);
+}
+
 static inline bool rill_is_dgram(const struct sock *sk)
 {
 	return sk->sk_type == SOCK_DGRAM;
@@ -355,12 +361,13 @@ static inline int rill_shutdown_get(const struct sock *sk)
 }
 
 /*
- * Should data that sk sends to peer carry credentials?  Yes if either side
- * asked, or nobody can have asked yet because the peer was not accepted.
+ * Should data that sk, the caller's own, sends to peer carry credentials?  Yes
+ * if either side asked, or nobody can have asked yet because the peer was not
+ * accepted.
  */
 static inline bool rill_wants_cred(const struct sock *sk, const struct sock *peer)
 {
-	return !READ_ONCE(rill_sk(peer)->accepted) || rill_passcred(sk) ||
+	return !READ_ONCE(rill_sk(peer)->accepted) || rill_passcred_own(sk) ||
 	       rill_passcred(peer);
 }
 
@@ -376,7 +383,15 @@ struct sock *rill_sock_alloc(struct net *net, struct socket *sock, int type,
 void rill_sock_close(struct sock *sk);
 struct sock *rill_sock_next(struct net *net, u64 *pos, struct sock *prev);
 struct sock *rill_peer_get(struct sock *sk);
-void rill_name_copy(struct msghdr *msg, const struct sock *from);
+void __rill_name_copy(struct msghdr *msg, const struct sock *from);
+
+/* The sender's address, for recvmsg() with room for it. */
+static inline void rill_name_copy(struct msghdr *msg, const struct sock *from)
+{
+	if (unlikely(msg->msg_name))
+		__rill_name_copy(msg, from);
+}
+
 int rill_socket_register(void);
 void rill_socket_unregister(void);
 
@@ -401,12 +416,30 @@ int rill_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int len,
 int rill_socketpair(struct socket *a, struct socket *b);
 void rill_connection_link(struct sock *sk, struct sock *peer);
 void rill_connection_close(struct sock *sk);
-struct sock *rill_connection_ready(struct sock *sk, long *timeo);
-struct sock *rill_connection_dest(struct sock *sk, const struct msghdr *msg,
-				  long *timeo);
+struct sock *rill_connection_await(struct sock *sk, long *timeo);
 void rill_connection_sigpipe(const struct msghdr *msg, int err);
 int rill_shutdown(struct socket *sock, int how);
 void rill_linger(struct sock *sk);
+
+/* Before data: the peer, or why there is none; see rill_connection_await(). */
+static inline struct sock *rill_connection_ready(struct sock *sk, long *timeo)
+{
+	/* Pairs with the release of rill_connection_link(). */
+	struct sock *peer = smp_load_acquire(&rill_sk(sk)->peer);
+
+	return likely(peer) ? peer : rill_connection_await(sk, timeo);
+}
+
+/* The same for a send, which may not name another destination. */
+static inline struct sock *rill_connection_dest(struct sock *sk,
+						const struct msghdr *msg,
+						long *timeo)
+{
+	if (unlikely(msg->msg_namelen))
+		return ERR_PTR(READ_ONCE(rill_sk(sk)->peer) ? -EISCONN :
+							      -EOPNOTSUPP);
+	return rill_connection_ready(sk, timeo);
+}
 
 /* ---- stream ---- */
 

@@ -84,6 +84,12 @@ static inline void rill_custom_sockopt(struct socket *sock)
 {
 }
 
+/* For whoever has the socket's file open. */
+static inline bool rill_passcred_here(const struct sock *sk, const bool *own)
+{
+	return test_bit(SOCK_PASSCRED, &sk->sk_socket->flags);
+}
+
 static inline bool rill_passcred_get(const struct sock *sk, const bool *own)
 {
 	const struct socket *sock;
@@ -101,6 +107,11 @@ static inline bool rill_passcred_get(const struct sock *sk, const bool *own)
 static inline void rill_custom_sockopt(struct socket *sock)
 {
 	set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+}
+
+static inline bool rill_passcred_here(const struct sock *sk, const bool *own)
+{
+	return READ_ONCE(*own);
 }
 
 static inline bool rill_passcred_get(const struct sock *sk, const bool *own)

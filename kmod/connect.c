@@ -123,7 +123,7 @@ static int rill_connection_wait(struct sock *sk, long *timeo)
 }
 
 /**
- * rill_connection_ready() - before data: is sk connected?
+ * rill_connection_await() - rill_connection_ready() of a socket without a peer
  * @sk: a stream or seqpacket socket
  * @timeo: jiffies to wait if it stands in line; gets what is left
  *
@@ -132,35 +132,21 @@ static int rill_connection_wait(struct sock *sk, long *timeo)
  * Return: the peer, which stays while the file is open; -ENOTCONN, -EAGAIN, the
  * errno of a signal, or why the connection failed.
  */
-struct sock *rill_connection_ready(struct sock *sk, long *timeo)
+struct sock *rill_connection_await(struct sock *sk, long *timeo)
 {
 	struct sock *peer;
 	int err;
 
-	/* Pairs with the release of rill_connection_link(). */
-	peer = smp_load_acquire(&rill_sk(sk)->peer);
-	if (likely(peer))
-		return peer;
 	if (!rill_in_line(sk))
 		return ERR_PTR(-ENOTCONN);
 	err = rill_connection_wait(sk, timeo);
 	if (err)
 		return ERR_PTR(err == -EINPROGRESS ? -EAGAIN : err);
-	/* The same; the connector was admitted, or refused. */
+	/* The connector was admitted, or refused. */
 	peer = smp_load_acquire(&rill_sk(sk)->peer);
 	if (peer)
 		return peer;
 	return ERR_PTR(sock_error(sk) ?: -ENOTCONN);
-}
-
-/* The same for a send, which may not name another destination. */
-struct sock *rill_connection_dest(struct sock *sk, const struct msghdr *msg,
-				  long *timeo)
-{
-	if (msg->msg_namelen)
-		return ERR_PTR(READ_ONCE(rill_sk(sk)->peer) ? -EISCONN :
-							      -EOPNOTSUPP);
-	return rill_connection_ready(sk, timeo);
 }
 
 /* A send has ended: if nobody reads any more, say so in both ways. */

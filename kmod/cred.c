@@ -120,7 +120,7 @@ void rill_cred_report(struct sock *sk, struct msghdr *msg,
 	struct user_namespace *ns = current_user_ns();
 	struct ucred ucred = {};
 
-	if (!rill_passcred(sk))
+	if (!rill_passcred_own(sk))
 		return;
 	if (!msg->msg_control) {
 		msg->msg_flags |= MSG_CTRUNC;

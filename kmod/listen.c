@@ -368,7 +368,7 @@ static int rill_accept_flags(struct socket *sock, struct socket *newsock,
 	}
 
 	cs = rill_sk(child);
-	passcred = rill_passcred(sk);
+	passcred = rill_passcred_own(sk);
 	rill_custom_sockopt(newsock);
 	rill_passcred_inherit(newsock, passcred);
 	newsock->state = SS_CONNECTED;

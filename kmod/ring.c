@@ -44,24 +44,9 @@
 
 #include "ring.h"
 
-/* So many small pieces, each marked or by reference, are as good as full. */
-#define RILL_BYTES_PER_SLOT	512
-#define RILL_MIN_SLOTS		16
-
 void rill_ring_init(struct rill_ring *ring)
 {
 	INIT_LIST_HEAD(&ring->idle);
-}
-
-void rill_ring_limit(const struct rill_ring *ring, const struct sock *writer,
-		     struct rill_limit *limit)
-{
-	unsigned long bytes = min(READ_ONCE(rill_ring_owner(ring)->sk_rcvbuf),
-				  READ_ONCE(writer->sk_sndbuf));
-
-	limit->bytes = max(bytes, PAGE_SIZE);
-	limit->slots = max_t(u32, limit->bytes / RILL_BYTES_PER_SLOT,
-			     RILL_MIN_SLOTS);
 }
 
 /* The rule for poll, for the wake-up and for who waits: a quarter is free. */
@@ -667,16 +652,6 @@ void rill_ring_kill(struct rill_ring *ring, struct mutex *writers)
 		rill_ring_purge(ring);
 		mutex_unlock(writers);
 	}
-}
-
-/*
- * A writer, or the idle worker, has released the writers' mutex, with a full
- * barrier after that; pairs with the one of rill_ring_kill().
- */
-void rill_ring_unlocked(struct rill_ring *ring, struct mutex *writers)
-{
-	if (unlikely(READ_ONCE(ring->dead)))
-		rill_ring_kill(ring, writers);
 }
 
 /* The destructor of the owner. */

@@ -78,6 +78,10 @@ struct rill_store {
 /* A pass copies so many bytes, or fewer, and then looks who waits. */
 #define RILL_CHUNK		(32 * 1024)
 
+/* So many small pieces, each marked or by reference, are as good as full. */
+#define RILL_BYTES_PER_SLOT	512
+#define RILL_MIN_SLOTS		16
+
 /* How far the two ends let it fill. */
 struct rill_limit {
 	unsigned long		bytes;
@@ -126,14 +130,34 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd);
 void rill_ring_consumed(struct rill_ring *ring, struct sock *writer);
 bool rill_ring_want(struct rill_ring *ring, int what);
-void rill_ring_unlocked(struct rill_ring *ring, struct mutex *writers);
 void rill_ring_discard(struct rill_ring *ring);
 void rill_ring_kill(struct rill_ring *ring, struct mutex *writers);
 bool rill_ring_writable(const struct rill_ring *ring,
 			const struct rill_limit *limit);
-void rill_ring_limit(const struct rill_ring *ring, const struct sock *writer,
-		     struct rill_limit *limit);
 void rill_ring_purge(struct rill_ring *ring);
+
+static inline void rill_ring_limit(const struct rill_ring *ring,
+				   const struct sock *writer,
+				   struct rill_limit *limit)
+{
+	unsigned long bytes = min(READ_ONCE(rill_ring_owner(ring)->sk_rcvbuf),
+				  READ_ONCE(writer->sk_sndbuf));
+
+	limit->bytes = max(bytes, PAGE_SIZE);
+	limit->slots = max_t(u32, limit->bytes / RILL_BYTES_PER_SLOT,
+			     RILL_MIN_SLOTS);
+}
+
+/*
+ * A writer, or the idle worker, has released the writers' mutex, with a full
+ * barrier after that; pairs with the one of rill_ring_kill().
+ */
+static inline void rill_ring_unlocked(struct rill_ring *ring,
+				      struct mutex *writers)
+{
+	if (unlikely(READ_ONCE(ring->dead)))
+		rill_ring_kill(ring, writers);
+}
 
 /* splice.c */
 void rill_piece_get(struct rill_piece *piece, const struct iov_iter *from);

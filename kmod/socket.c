@@ -207,12 +207,12 @@ struct sock *rill_peer_get(struct sock *sk)
 	return peer;
 }
 
-/* The sender's address for recvmsg(); an unnamed one has none, as in unix(7). */
-void rill_name_copy(struct msghdr *msg, const struct sock *from)
+/* An unnamed sender has none, as in unix(7). */
+void __rill_name_copy(struct msghdr *msg, const struct sock *from)
 {
 	const struct rill_name *name = rill_sock_name(from);
 
-	if (msg->msg_name && name)
+	if (name)
 		msg->msg_namelen = rill_addr_fill(msg->msg_name, name);
 }
 

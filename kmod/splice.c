@@ -163,7 +163,7 @@ ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 
-	rd.by_cred = rill_passcred(sk);
+	rd.by_cred = rill_passcred_own(sk);
 	ret = rill_stream_read(sk, peer, &rd, sock_rcvlowat(sk, 0, rd.len),
 			       timeo);
 	rill_cred_clear(&rd.cred);

@@ -339,7 +339,7 @@ int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		return 0;
 
 	target = sock_rcvlowat(sk, flags & MSG_WAITALL, rd.len);
-	rd.by_cred = rill_passcred(sk);
+	rd.by_cred = rill_passcred_own(sk);
 	ret = rill_stream_read(sk, peer, &rd, target, timeo);
 	if (ret > 0) {
 		rill_name_copy(msg, peer);
