@@ -144,6 +144,7 @@ extern const size_t njobs;
 enum {
 	RTT_CROSS	= 1 << 0,	/* each side on a CPU of its own */
 	RTT_BUSY	= 1 << 1,	/* busy polling */
+	RTT_SLEEP	= 1 << 2,	/* readers sleep at once */
 };
 
 void work_stream(const struct job *job, const struct peer *peer);
@@ -267,6 +268,9 @@ void raise_nofile(unsigned long n);
 void *buffer(size_t size);
 void pattern_fill(void *buf, size_t len, uint64_t pos);
 bool pattern_ok(const void *buf, size_t len, uint64_t pos);
+void use_socket_calls(bool yes);
+ssize_t put_some(int fd, const void *buf, size_t len);
+ssize_t get_some(int fd, void *buf, size_t len);
 void write_full(int fd, const void *buf, size_t len);
 bool read_full(int fd, void *buf, size_t len);
 void side_begin(struct side *side);

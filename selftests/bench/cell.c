@@ -181,6 +181,7 @@ static void __noreturn lead(const struct job *job, const struct peer *peer)
 {
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	use_socket_calls(peer->family);
 	job->run(job, peer);
 	if (cell->status == CELL_NOTHING) {
 		if (!cell->nsamples)

@@ -46,7 +46,9 @@ const struct job jobs[] = {
 
 	RTT("rtt-one-cpu", "round trip, one CPU", 0, 0),
 	RTT("rtt-one-cpu-busy", "round trip, one CPU, busy polling", 0, RTT_BUSY),
-	RTT("rtt-cross", "round trip across CPUs, sleeping", 0, RTT_CROSS),
+	RTT("rtt-cross", "round trip across CPUs, sockets as they come", 0, RTT_CROSS),
+	RTT("rtt-cross-sleep", "round trip across CPUs, sleeping", 0,
+	    RTT_CROSS | RTT_SLEEP),
 	RTT("rtt-cross-busy", "round trip across CPUs, busy polling", PEER_SHM,
 	    RTT_CROSS | RTT_BUSY),
 

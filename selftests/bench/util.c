@@ -106,12 +106,33 @@ bool pattern_ok(const void *buf, size_t len, uint64_t pos)
 	return true;
 }
 
+static bool by_socket;
+
+/*
+ * Sockets are used by send() and recv(), as most programs for sockets do; what
+ * is no socket by write() and read().
+ */
+void use_socket_calls(bool yes)
+{
+	by_socket = yes;
+}
+
+ssize_t put_some(int fd, const void *buf, size_t len)
+{
+	return by_socket ? send(fd, buf, len, MSG_NOSIGNAL) : write(fd, buf, len);
+}
+
+ssize_t get_some(int fd, void *buf, size_t len)
+{
+	return by_socket ? recv(fd, buf, len, 0) : read(fd, buf, len);
+}
+
 void write_full(int fd, const void *buf, size_t len)
 {
 	const char *p = buf;
 
 	while (len) {
-		ssize_t n = write(fd, p, len);
+		ssize_t n = put_some(fd, p, len);
 
 		if (n <= 0)
 			cell_fail("write: %s", n ? strerror(errno) : "nothing written");
@@ -129,7 +150,7 @@ bool read_full(int fd, void *buf, size_t len)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = read(fd, (char *)buf + done, len - done);
+		ssize_t n = get_some(fd, (char *)buf + done, len - done);
 
 		if (!done && (!n || (n < 0 && errno == ECONNRESET)))
 			return false;

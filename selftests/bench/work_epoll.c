@@ -84,7 +84,7 @@ static void fanin_reader(int epoll, int left, const struct job *job)
 		int n = epoll_next(epoll, ev);
 
 		for (int i = 0; i < n; i++) {
-			ssize_t len = read(ev[i].data.fd, buf, job->rsize);
+			ssize_t len = get_some(ev[i].data.fd, buf, job->rsize);
 
 			if (len > 0) {
 				side->bytes += len;
@@ -153,7 +153,7 @@ void work_fanin(const struct job *job, const struct peer *peer)
 /* A message is so short that it never arrives in two parts. */
 static bool echo_read(int fd, char *buf, size_t size)
 {
-	ssize_t n = read(fd, buf, size);
+	ssize_t n = get_some(fd, buf, size);
 
 	if (n < 0 && errno != ECONNRESET)
 		cell_fail("read: %m");

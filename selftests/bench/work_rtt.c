@@ -65,14 +65,14 @@ static void client(int in, int out, const struct job *job)
 	side_end(side);
 }
 
-static void busy_poll(const struct peer *peer, int fd)
+static void busy_poll(const struct peer *peer, int fd, unsigned int us)
 {
 	int err;
 
 	/* The others sleep: that is what they can do. */
 	if (!peer->busy_poll)
 		return;
-	err = peer->busy_poll(fd, settings.busy_us);
+	err = peer->busy_poll(fd, us);
 	if (err == -ENOPROTOOPT)
 		cell_skip("no busy polling in this %s: ENOPROTOOPT", peer->title);
 	if (err)
@@ -91,9 +91,10 @@ void work_rtt(const struct job *job, const struct peer *peer)
 		return;
 	}
 	peer_duplex(peer, job->type, in, out);
-	if (job->arg & RTT_BUSY)
+	if (job->arg & (RTT_BUSY | RTT_SLEEP))
 		for (int i = 0; i < 2; i++)
-			busy_poll(peer, in[i]);
+			busy_poll(peer, in[i], job->arg & RTT_BUSY ?
+				  settings.busy_us : 0);
 	pid = cell_fork(0);
 	if (!pid) {
 		close(in[0]);

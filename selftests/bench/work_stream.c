@@ -35,7 +35,7 @@ static void check_pattern(int fd, const struct job *job, char *buf)
 
 	while (pos < check_size(job)) {
 		size_t left = check_size(job) - pos;
-		ssize_t n = read(fd, buf, left < job->rsize ? left : job->rsize);
+		ssize_t n = get_some(fd, buf, left < job->rsize ? left : job->rsize);
 
 		if (n < 0)
 			cell_fail("read: %m");
@@ -60,7 +60,7 @@ void stream_sender(int fd, const struct job *job, struct gate *gate,
 	end = side->t0 + settings.box_ns;
 	do {
 		for (unsigned int i = 0; i < stride; i++) {
-			ssize_t n = write(fd, buf, job->size);
+			ssize_t n = put_some(fd, buf, job->size);
 
 			if (n <= 0)
 				cell_fail("write: %s", n ? strerror(errno) :
@@ -81,7 +81,7 @@ void stream_reader(int fd, const struct job *job, struct gate *gate,
 	check_pattern(fd, job, buf);
 	gate_open(gate, 1);
 	side_begin(side);
-	while ((n = read(fd, buf, job->rsize)) > 0) {
+	while ((n = get_some(fd, buf, job->rsize)) > 0) {
 		side->bytes += n;
 		side->ops++;
 	}
