@@ -196,7 +196,7 @@ struct rill_store;
  *  - head, w_pos: the writer's (the peer's tx_mutex); tail, r_pos: the
  *    reader's (the owner's rx_mutex).  Others read them with acquire.
  *  - want, discard, dead: free of locks.
- *  - idle, idle_queued, idle_head: under the idle list's lock.
+ *  - idle, idle_queued, idle_tail: under the idle list's lock.
  *  - store: what bytes need, made by the writer with the first of them, and
  *    freed by whoever excludes both sides.  Only writers, and readers of a
  *    ring that is not empty, may look at it.
@@ -268,9 +268,13 @@ struct rill_sock {
 	bool			accepted;	/* a file has it, or had */
 	bool			dead;
 	bool			passcred;
-	struct rill_name	*name;
+	/* Written from another CPU only when the writer has moved. */
+	u16			w_cpu;		/* see rill_busy_wrote() */
+
+	/* What bind() is to use, lock_sock; mode is -1 where it is not set. */
+	s16			bind_mode;
+	kuid_t			bind_uid;
 	struct sock		*peer;
-	struct mutex		rx_mutex;	/* readers of this end */
 
 	/* By role. */
 	union {
@@ -286,15 +290,16 @@ struct rill_sock {
 			struct sock		*child;
 		};
 	};
+
+	/*
+	 * What a reader of this end writes stands apart, on 6.1 on another
+	 * cache line, from what its writers look at (above) and write (ring).
+	 */
+	struct mutex		rx_mutex;	/* readers of this end */
 	unsigned int		waiting;	/* a listener's: length of line */
 	int			busy_poll_us;	/* RILL_BUSY_POLL; -1: not set */
-	u16			w_cpu;		/* see rill_busy_wrote() */
-
-	/* What bind() is to use, lock_sock; mode is -1 where it is not set. */
-	s16			bind_mode;
-	kuid_t			bind_uid;
+	struct rill_name	*name;
 	kgid_t			bind_gid;
-
 	u8			busy_misses;	/* in a row, see busy.c */
 	u8			busy_skips;	/* waits before it looks again */
 	u16			spare_least;	/* see spare.c */
@@ -506,6 +511,7 @@ struct rill_busy {
 	long			timeo;		/* at the start, jiffies */
 	u64			end;		/* local_clock() */
 	bool			unasked;	/* no option of the socket's says so */
+	bool			in_vain;	/* it has looked all the time */
 };
 
 /*
@@ -514,7 +520,11 @@ struct rill_busy {
  */
 static inline void rill_busy_wrote(struct sock *sk)
 {
-	WRITE_ONCE(rill_sk(sk)->w_cpu, raw_smp_processor_id() + 1);
+	u16 cpu = raw_smp_processor_id() + 1;
+
+	/* Only a change is stored: readers that look share the line. */
+	if (unlikely(READ_ONCE(rill_sk(sk)->w_cpu) != cpu))
+		WRITE_ONCE(rill_sk(sk)->w_cpu, cpu);
 }
 
 unsigned int rill_busy_usec(const struct sock *sk);

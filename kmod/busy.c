@@ -89,6 +89,8 @@ static void rill_busy_learn(struct rill_sock *rs, bool found)
 	if (!found)
 		misses = min(READ_ONCE(rs->busy_misses) + 1,
 			     RILL_BUSY_MISSES_MAX);
+	if (misses == READ_ONCE(rs->busy_misses) && !misses)
+		return;
 	WRITE_ONCE(rs->busy_misses, misses);
 	WRITE_ONCE(rs->busy_skips, BIT(misses) - 1);
 }
@@ -120,16 +122,23 @@ static bool rill_busy_may(const struct sock *sk)
  */
 bool rill_busy_begin(struct rill_busy *busy, struct sock *sk, long timeo)
 {
-	unsigned int core = rill_busy_core_usec(sk);
-	unsigned int usec = max(core, rill_busy_usec(sk));
+	unsigned int core, usec;
 
-	if (!usec || !timeo || !rill_busy_may(sk))
+	/* First what is cheap and most often says no. */
+	if (!timeo || !rill_busy_may(sk))
 		return false;
+	core = rill_busy_core_usec(sk);
 	busy->unasked = !core && READ_ONCE(rill_sk(sk)->busy_poll_us) < 0;
+	usec = core;
+	if (busy->unasked || READ_ONCE(rill_sk(sk)->busy_poll_us) >= 0)
+		usec = max(core, rill_busy_usec(sk));
+	if (!usec)
+		return false;
 	if (busy->unasked && rill_busy_skip(rill_sk(sk)))
 		return false;
 	busy->sk = sk;
 	busy->looks = 0;
+	busy->in_vain = false;
 	busy->timeo = timeo;
 	busy->start = jiffies;
 	busy->end = local_clock() + (u64)usec * NSEC_PER_USEC;
@@ -154,14 +163,17 @@ bool rill_busy_again(struct rill_busy *busy)
 	cpu_relax();
 	if (++busy->looks % RILL_BUSY_BATCH)
 		return true;
-	return rill_busy_left(busy) && rill_busy_may(busy->sk) &&
-	       (s64)(local_clock() - busy->end) < 0;
+	if (!rill_busy_left(busy) || !rill_busy_may(busy->sk))
+		return false;
+	busy->in_vain = (s64)(local_clock() - busy->end) >= 0;
+	return !busy->in_vain;
 }
 
 /* The end of it: the reader found something, or goes to sleep for what is left. */
 long rill_busy_end(const struct rill_busy *busy, bool found)
 {
-	if (busy->unasked)
+	/* A signal, or another task that wants the CPU, teaches nothing. */
+	if (busy->unasked && (found || busy->in_vain))
 		rill_busy_learn(rill_sk(busy->sk), found);
 	rill_stat_inc(sock_net(busy->sk), found ? RILL_STAT_BUSY_POLL_HIT :
 						  RILL_STAT_BUSY_POLL_MISS);

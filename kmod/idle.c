@@ -26,7 +26,7 @@ static void rill_idle_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(rill_idle_work, rill_idle_work_fn);
 
 /* False: it is busy, look at it again later. */
-static bool rill_idle_try(struct rill_ring *ring, struct sock *peer)
+static bool rill_idle_try(struct rill_ring *ring, u32 tail, struct sock *peer)
 {
 	struct mutex *readers = &rill_sk(rill_ring_owner(ring))->rx_mutex;
 	struct mutex *writers = &rill_sk(peer)->tx_mutex;
@@ -37,7 +37,7 @@ static bool rill_idle_try(struct rill_ring *ring, struct sock *peer)
 	if (mutex_trylock(writers)) {
 		if (ring->head != ring->tail) {
 			done = true;	/* its reader will queue it again */
-		} else if ((u32)ring->tail == ring->idle_tail) {
+		} else if ((u32)ring->tail == tail) {
 			rill_ring_purge(ring);
 			done = true;
 		}
@@ -71,6 +71,7 @@ static void rill_idle_work_fn(struct work_struct *work)
 	while ((ring = list_first_entry_or_null(&todo, struct rill_ring,
 						idle))) {
 		struct sock *sk = rill_ring_owner(ring), *peer;
+		u32 tail = ring->idle_tail;
 		bool done = true;
 
 		list_del_init(&ring->idle);
@@ -83,7 +84,7 @@ static void rill_idle_work_fn(struct work_struct *work)
 
 		peer = rill_peer_get(sk);
 		if (peer) {
-			done = rill_idle_try(ring, peer);
+			done = rill_idle_try(ring, tail, peer);
 			sock_put(peer);
 		}
 		cond_resched();

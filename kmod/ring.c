@@ -131,6 +131,14 @@ static int rill_store_make(struct rill_ring *ring)
 	return 0;
 }
 
+/* The first bytes did not come to be. */
+static void rill_store_drop(struct rill_ring *ring)
+{
+	WARN_ON_ONCE(ring->w_pos != ring->store->w_base);
+	kfree(ring->store);
+	ring->store = NULL;
+}
+
 /*
  * Make room for n more slots in the segment, which ends with a free slot for
  * the link.  0, -EAGAIN if the ring has as many slots as it may, -ENOMEM.
@@ -348,14 +356,18 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	 */
 	unsigned long used = ring->head - READ_ONCE(ring->tail);
 	size_t room = used < limit->bytes ? limit->bytes - used : 0;
+	bool made = false;
 	size_t total = 0;
 	ssize_t n = 0;
 
 	room = min3(room, iov_iter_count(from), (size_t)RILL_CHUNK);
 	if (!room)
 		return iov_iter_count(from) ? -EAGAIN : 0;
-	if (unlikely(!ring->store) && rill_store_make(ring))
-		return -ENOMEM;
+	if (unlikely(!ring->store)) {
+		if (rill_store_make(ring))
+			return -ENOMEM;
+		made = true;
+	}
 
 	while (room) {
 		struct rill_piece piece = { .len = room };
@@ -376,6 +388,9 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 		room -= n;
 		total += n;
 	}
+	/* Nobody else has seen it, and no reader would have it given back. */
+	if (unlikely(made && !total))
+		rill_store_drop(ring);
 	return total ?: n;
 }
 
@@ -469,12 +484,12 @@ static void rill_cursor_next(struct rill_ring *ring, struct rill_cursor *cur,
 		kvfree(old);
 }
 
+/* With the read's own: an idle ring forgets who wrote last, see idle.c. */
 static bool rill_mark_stops(const struct rill_read *rd,
-			    const struct rill_cursor *cur,
 			    const struct rill_slot *slot)
 {
 	return rd->total && rd->by_cred &&
-	       !rill_cred_eq(cur->cred, &slot->mark->cred);
+	       !rill_cred_eq(&rd->cred, &slot->mark->cred);
 }
 
 static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
@@ -528,7 +543,7 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		if (unlikely(READ_ONCE(slot->flags) &
 			     (RILL_SLOT_MARK | RILL_SLOT_LINK))) {
 			if (slot->flags & RILL_SLOT_MARK &&
-			    rill_mark_stops(rd, &cur, slot)) {
+			    rill_mark_stops(rd, slot)) {
 				rd->stopped = true;
 				break;
 			}

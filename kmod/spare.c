@@ -210,9 +210,18 @@ static void rill_spare_work_fn(struct work_struct *work)
 void rill_spare_close(struct sock *sk)
 {
 	struct sk_buff_head gone;
+	bool listed;
 
-	/* Who sends to it may take one all the same, but nobody puts one. */
-	if (hlist_unhashed_lockless(&sk->sk_bind_node))
+	if (rill_is_stream(sk))
+		return;
+	/*
+	 * Who sends to it may take one all the same, but nobody puts one.  With
+	 * the lock: the worker that takes it out holds it to the end.
+	 */
+	spin_lock(&rill_sk(sk)->lock);
+	listed = !hlist_unhashed(&sk->sk_bind_node);
+	spin_unlock(&rill_sk(sk)->lock);
+	if (!listed)
 		return;
 	__skb_queue_head_init(&gone);
 	spin_lock(&rill_spare_lock);

@@ -40,8 +40,9 @@ static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
 }
 
 /*
- * One pass of a send, under tx_mutex: what fits, in chunks.  A reader that
- * sleeps is woken for the first one and copies while the next is written.
+ * One pass of a send, under tx_mutex: what fits, in chunks, and not much more
+ * than a ring full, so that others get the mutex.  A reader that sleeps is woken
+ * for the first chunk and copies while the next is written.
  * wake: gets whether there are bytes that nobody was told of.
  */
 static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
@@ -53,7 +54,6 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 	ssize_t n, total = 0;
 
 	rill_ring_limit(ring, sk, &limit);
-	/* In the cache line of head, and before it: it costs nothing. */
 	rill_busy_wrote(peer);
 	for (;;) {
 		n = -EPIPE;
@@ -63,7 +63,8 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 			return total ?: n;
 		*wake = true;
 		total += n;
-		if (n < RILL_CHUNK || !iov_iter_count(from))
+		if (n < RILL_CHUNK || !iov_iter_count(from) ||
+		    total >= limit.bytes)
 			return total;
 		/* head before the look who sleeps; see prepare_to_wait(). */
 		smp_mb();
@@ -98,10 +99,15 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 
 		if (n >= 0) {
 			sent += n;
+			if (!iov_iter_count(from))
+				break;
+			/* Before the mutex, which may be long in coming. */
+			if (wake)
+				rill_wake_reader(peer);
+			wake = false;
+			cond_resched();
 			/* What stopped it, if anything did, comes next time. */
-			if (iov_iter_count(from))
-				continue;
-			break;
+			continue;
 		}
 		err = n;
 		if (err != -EAGAIN)
@@ -255,6 +261,26 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 	return n;
 }
 
+/* Passes while there is a chunk to copy, up to a ring full: others may wait. */
+static ssize_t rill_stream_drain(struct sock *sk, struct sock *peer,
+				 struct rill_read *rd, size_t target, bool wait)
+{
+	struct rill_limit limit;
+	size_t total = 0;
+	ssize_t n;
+
+	rill_ring_limit(&rill_sk(sk)->ring, peer, &limit);
+	do {
+		n = rill_stream_pass(sk, peer, rd, target, wait);
+		if (n < 0)
+			break;
+		rd->len -= n;
+		total += n;
+	} while (n == RILL_CHUNK && rd->len && !rd->peek &&
+		 total < limit.bytes);
+	return n;
+}
+
 /**
  * rill_stream_read() - receive, or lend to a pipe
  * @sk: the caller's own end, connected
@@ -279,15 +305,16 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		}
 		/* First: what was sent before a shutdown is seen after it. */
 		shutdown = rill_shutdown_get(sk);
-		do {
-			n = rill_stream_pass(sk, peer, rd, target, timeo);
-			rd->len -= max_t(ssize_t, n, 0);
-		} while (n == RILL_CHUNK && rd->len && !rd->peek);
+		n = rill_stream_drain(sk, peer, rd, target, timeo);
 		mutex_unlock(&rs->rx_mutex);
 
 		if (n < 0) {
 			err = n;
 			break;
+		}
+		if (n == RILL_CHUNK && rd->len && !rd->peek) {
+			cond_resched();
+			continue;
 		}
 		if (rd->total >= target || rd->stopped ||
 		    (rd->peek && rd->total))
