@@ -56,24 +56,35 @@ struct rill_seg {
  * wait to be used again.
  *
  * Locking: the first group belongs to the writer, the second to the reader;
- * sp_head and sp_tail are read by the other side with acquire.
+ * sp_head and sp_got are read by the other side with acquire.
  */
 struct rill_store {
 	struct rill_seg		*w_seg;
 	u32			w_base;		/* first slot of w_seg */
 	u32			sp_tail;	/* spares taken, ever */
+	u32			sp_got;		/* the same in pages of PAGE_SIZE */
 	bool			w_open;		/* the last slot may grow */
 	struct rill_cred	w_cred;		/* of the last mark */
 
 	struct rill_seg		*r_seg ____cacheline_aligned;
 	u32			r_off;		/* bytes read of the slot at r_pos */
 	u32			sp_head;	/* spares put, ever */
+	u32			sp_put;		/* the same in pages of PAGE_SIZE */
 	struct rill_cred	r_cred;		/* of the bytes at tail */
 
 	struct page		*spare[RILL_SPARES] ____cacheline_aligned;
 	/* The first segment; must be last. */
 	struct rill_seg		first;
 };
+
+/*
+ * For so many bytes or more at once, a large page; not where PAGE_SIZE is large
+ * anyway.  Its offsets fit into 16 bits.
+ */
+#define RILL_LARGE_FROM		(16 * 1024)
+#define RILL_LARGE_ORDER	get_order(32 * 1024)
+#define RILL_GFP_LARGE		((GFP_KERNEL_ACCOUNT & ~__GFP_DIRECT_RECLAIM) | \
+				 __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN)
 
 /* A pass copies so many bytes, or fewer, and then looks who waits. */
 #define RILL_CHUNK		(32 * 1024)

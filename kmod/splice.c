@@ -91,7 +91,8 @@ static bool rill_slot_closed(const struct rill_slot *slot, u32 off,
 	u32 len = READ_ONCE(slot->len);
 
 	/* It came by reference, or there is no room in it. */
-	if (!READ_ONCE(slot->flags) || slot->off + len == PAGE_SIZE)
+	if (!READ_ONCE(slot->flags) ||
+	    slot->off + len == page_size(slot->page))
 		return true;
 	/* With bytes behind it, a slot and its flags change no more. */
 	return avail > len - off &&
@@ -111,7 +112,7 @@ static bool rill_pipe_full(const struct pipe_inode_info *pipe)
  * @avail: how many are published in all, from there on
  * @rd: for which read; told to stop when its pipe is full
  *
- * Return: @n, -EAGAIN if the pipe is full, -EPIPE, or -ENOMEM.
+ * Return: the bytes, up to @n; -EAGAIN if the pipe is full, -EPIPE, or -ENOMEM.
  */
 ssize_t rill_slot_lend(const struct rill_slot *slot, u32 off, size_t n,
 		       size_t avail, struct rill_read *rd)
@@ -133,7 +134,9 @@ ssize_t rill_slot_lend(const struct rill_slot *slot, u32 off, size_t n,
 		buf.page = alloc_page(RILL_GFP_DATA);
 		if (!buf.page)
 			return -ENOMEM;
-		memcpy_page(buf.page, 0, slot->page, buf.offset, n);
+		buf.len = min_t(size_t, n, PAGE_SIZE - offset_in_page(buf.offset));
+		memcpy_page(buf.page, 0, slot->page + (buf.offset >> PAGE_SHIFT),
+			    offset_in_page(buf.offset), buf.len);
 		buf.offset = 0;
 	}
 	/* It takes the reference, or gives it back. */

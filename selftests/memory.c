@@ -10,7 +10,7 @@
 #define SK_MEMINFO_RMEM_ALLOC	0
 
 /* The ring keeps so many pages besides those that hold unread bytes. */
-#define KEPT_PAGES		(64 + 2)
+#define KEPT_PAGES		(64 + 8)	/* and what the last slot has */
 #define LARGE			0x100000	/* bytes, far more than they hold */
 
 static char buf[1 << 20];
