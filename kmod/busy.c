@@ -12,10 +12,10 @@
  *  - while no other task wants this CPU, and none has to be scheduled,
  *  - until a signal, or its time-out.
  *
- * A socket that was not told looks as long as net.rill.busy_poll_us says, about
- * what a sleep and a wake-up cost: so it never spends more than twice the best
- * choice, and where looking is of no use it soon gives up: each miss doubles the
- * number of waits for which it does not try again.
+ * A socket that was not told looks as long as net.rill.busy_poll_us says: a sleep
+ * and a wake-up take tens of microseconds on an idle or a virtual CPU.  Where
+ * looking is of no use it soon gives up: each miss doubles the number of waits
+ * for which it does not try again.
  *
  * Locking: none; what it remembers are hints.  The reader holds no mutex, so that
  * a non-blocking call of another thread goes on, and stands in no wait queue, so

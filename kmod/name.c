@@ -50,6 +50,7 @@ const struct rhashtable_params rill_name_params = {
 	.hashfn			= rill_key_hash,
 	.obj_hashfn		= rill_name_hash,
 	.obj_cmpfn		= rill_name_cmp,
+	.min_size		= 64,	/* few names do not make it grow and shrink */
 	.automatic_shrinking	= true,
 };
 

@@ -15,7 +15,7 @@
 
 #define RILL_MAX_WAITING	4096
 #define RILL_MAX_BUSY_POLL_US	200
-#define RILL_BUSY_POLL_US	20	/* about a sleep and a wake-up */
+#define RILL_BUSY_POLL_US	50	/* what sysctl/net.rst advises */
 
 unsigned int rill_net_id __read_mostly;
 
