@@ -251,6 +251,7 @@ static size_t rill_write_append(struct rill_ring *ring, struct rill_slot *slot,
 {
 	unsigned int off = slot->off + slot->len;
 
+	DEBUG_NET_WARN_ON_ONCE(slot->flags != RILL_SLOT_OWN);
 	n = min_t(size_t, n, page_size(slot->page) - off);
 	n = _copy_from_iter(page_address(slot->page) + off, n, from);
 	WRITE_ONCE(slot->len, slot->len + n);
@@ -401,6 +402,7 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	size_t total = 0;
 	ssize_t n = 0;
 
+	DEBUG_NET_WARN_ON_ONCE((long)used < 0);
 	room = min3(room, iov_iter_count(from), (size_t)RILL_CHUNK);
 	if (!room)
 		return iov_iter_count(from) ? -EAGAIN : 0;
@@ -480,6 +482,7 @@ void rill_ring_purge(struct rill_ring *ring)
 	ring->store = NULL;
 	kfree(st);
 	WRITE_ONCE(ring->tail, ring->head);
+	DEBUG_NET_WARN_ON_ONCE(atomic_read(&rill_ring_owner(ring)->sk_rmem_alloc));
 }
 
 /* ---- the reader's side ---- */
@@ -570,6 +573,7 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	}
 	if (!avail)
 		return 0;
+	DEBUG_NET_WARN_ON_ONCE((long)avail < 0 || !ring->store);
 	if (!rd->peek)
 		len = min_t(size_t, len, RILL_CHUNK);
 	st = ring->store;
@@ -581,6 +585,9 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	while (len && avail) {
 		struct rill_slot *slot = &cur.seg->slot[cur.pos & cur.seg->mask];
 
+		/* Bytes that are published have a slot, and are in it. */
+		DEBUG_NET_WARN_ON_ONCE(cur.pos == READ_ONCE(ring->w_pos) ||
+				       READ_ONCE(slot->len) < cur.off);
 		if (unlikely(READ_ONCE(slot->flags) &
 			     (RILL_SLOT_MARK | RILL_SLOT_LINK))) {
 			if (slot->flags & RILL_SLOT_MARK &&

@@ -63,6 +63,7 @@ void rill_wake_reader(struct sock *sk)
 
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
+	/* The caller's barrier pairs with the one of who waits. */
 	wanted = wq && (waitqueue_active(&wq->wait) || wq->fasync_list);
 	rcu_read_unlock();
 	/* Or a user in the kernel has put its own function there. */

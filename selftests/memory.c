@@ -13,7 +13,7 @@
 #define KEPT_PAGES		(64 + 8)	/* and what the last slot has */
 #define LARGE			0x100000	/* bytes, far more than they hold */
 
-static char buf[1 << 20];
+static char buf[1 << 20], other[1 << 20];
 
 static long held(int fd)
 {
@@ -121,6 +121,61 @@ TEST_F(memory, unread_bytes_stay)
 	EXPECT_LT(0, held(self->fd[1]));
 	ASSERT_EQ(6, SYS(recv(self->fd[1], buf, 10, 0)));
 	EXPECT_EQ(0, memcmp(buf, "second", 6));
+	EXPECT_TRUE(wait_for_none(self->fd[1]));
+}
+
+/* Who wrote last is forgotten with the pages; a read that goes on does not care. */
+TEST_F(memory, one_read_over_a_pause)
+{
+	struct rt_call call = {
+		.nr = SYS_recvfrom, .fd = self->fd[1], .buf = buf, .len = 200,
+		.flags = MSG_WAITALL,
+	};
+
+	ASSERT_EQ(0, rt_set_int(self->fd[1], SOL_SOCKET, SO_PASSCRED, 1));
+	ASSERT_EQ(100, SYS(send(self->fd[0], other, 100, 0)));
+	ASSERT_EQ(0, rt_call_start(&call));
+	ASSERT_TRUE(rt_call_sleeps(&call));
+	ASSERT_TRUE(wait_for_none(self->fd[1]));
+	ASSERT_EQ(100, SYS(send(self->fd[0], other, 100, 0)));
+	EXPECT_EQ(200, rt_call_end(&call));
+}
+
+/* A first send that fails leaves nothing behind, and nothing in the way. */
+TEST_F(memory, first_send_fails)
+{
+	/* errno: send EFAULT */
+	EXPECT_EQ(-EFAULT, SYS(send(self->fd[0], NULL, 100, 0)));
+	EXPECT_EQ(0, held(self->fd[1]));
+	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
+	ASSERT_EQ(5, SYS(recv(self->fd[1], buf, 10, 0)));
+	EXPECT_EQ(0, memcmp(buf, "hello", 5));
+}
+
+/* Many bytes at once go into large pages, which count as what they are. */
+TEST_F(memory, large_pages)
+{
+	long cap = rt_capacity(self->fd[0], self->fd[1]), some, i;
+	int round;
+
+	/* Small spares make room for large ones. */
+	ASSERT_EQ(cap, rt_fill(self->fd[0], 1000));
+	ASSERT_EQ(cap, rt_drain(self->fd[1], sizeof(buf)));
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < cap; i++)
+			other[i] = i + round;
+		ASSERT_EQ(cap, SYS(send(self->fd[0], other, cap, MSG_DONTWAIT)));
+		EXPECT_LE(cap, held(self->fd[1]));
+		EXPECT_GE(cap + KEPT_PAGES * self->page, held(self->fd[1]));
+		/* Some, and a small write into what the last one left. */
+		some = 1 + 7919 * round % (cap - 1);
+		ASSERT_EQ(0, rt_recv_all(self->fd[1], buf, some));
+		ASSERT_EQ(1, SYS(send(self->fd[0], "!", 1, MSG_DONTWAIT)));
+		ASSERT_EQ(0, rt_recv_all(self->fd[1], buf + some, cap - some + 1));
+		ASSERT_EQ(0, memcmp(buf, other, cap));
+		ASSERT_EQ('!', buf[cap]);
+		EXPECT_GE(KEPT_PAGES * self->page, held(self->fd[1]));
+	}
 	EXPECT_TRUE(wait_for_none(self->fd[1]));
 }
 
