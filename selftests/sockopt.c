@@ -699,7 +699,7 @@ TEST_F(opt, rill_unknown)
 	if (variant->family == RT_UNIX)
 		return;
 	for (opt = -2; opt < 64; opt++) {
-		if (opt >= RILL_MODE && opt <= RILL_QUEUE)
+		if (opt >= RILL_MODE && opt <= RILL_BUSY_POLL)
 			continue;
 		len = sizeof(v);
 		EXPECT_EQ(-ENOPROTOOPT, SYS(getsockopt(self->fd, SOL_RILL, opt, &v, &len)));

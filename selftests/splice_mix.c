@@ -397,13 +397,13 @@ TEST_F(beside, memory)
 	EXPECT_EQ(0, held(self->fd[1]));
 	ASSERT_TRUE(rf_recv(self->fd[1], 8 * self->page, 0));
 
-	ASSERT_EQ(0, rt_send_all(self->fd[0], buf, 8 * self->page));
-	EXPECT_EQ(8 * self->page, held(self->fd[1]));
-	ASSERT_EQ(0, rf_splice_all(self->fd[1], self->a[1], 8 * self->page));
-	/* The last stays until the worker has come by. */
-	EXPECT_GE(self->page, held(self->fd[1]));
+	ASSERT_EQ(0, rt_send_all(self->fd[0], buf, 16 * self->page));
+	EXPECT_EQ(16 * self->page, held(self->fd[1]));
+	ASSERT_EQ(0, rf_splice_all(self->fd[1], self->a[1], 16 * self->page));
+	/* The last, which may be a large one, stays until the worker comes by. */
+	EXPECT_GE(8 * self->page, held(self->fd[1]));
 	EXPECT_TRUE(RT_UNTIL(!held(self->fd[1])));
-	ASSERT_EQ(8 * self->page, SYS(read(self->a[0], buf, sizeof(buf))));
+	ASSERT_EQ(16 * self->page, SYS(read(self->a[0], buf, sizeof(buf))));
 	close(file);
 }
 
