@@ -374,7 +374,7 @@ int rill_get_owner(int fd, uid_t *uid, gid_t *gid);
  *   receive looks for data before it sleeps.
  * @fd: a socket of this family.
  * @usec: microseconds, 0 or more.  No more than net.rill.max_busy_poll_us has
- *   effect; reading gives what has.
+ *   effect; reading gives what has, before it is set net.rill.busy_poll_us.
  *
  * Return: 0; or -1 with errno
  *   EINVAL	less than 0

@@ -591,10 +591,13 @@ static void test_owner(int arg)
 
 static void test_busy_poll(int type)
 {
-	int fd = rill_socket(type, 0), usec = 5;
+	int fd = rill_socket(type, 0), usec = 5, unasked = -1;
+	FILE *f = fopen("/proc/sys/net/rill/busy_poll_us", "r");
 
 	CHECK(fd >= 0);
-	CHECK(rill_get_busy_poll(fd, &usec) == 0 && usec == 0);
+	/* Before it is set, what the namespace says has effect. */
+	CHECK(f && fscanf(f, "%d", &unasked) == 1 && fclose(f) == 0);
+	CHECK(rill_get_busy_poll(fd, &usec) == 0 && usec == unasked);
 	CHECK(rill_set_busy_poll(fd, 1) == 0);
 	CHECK(rill_get_busy_poll(fd, &usec) == 0 && usec == 1);
 	CHECK_ERR(rill_set_busy_poll(fd, -1), EINVAL);
