@@ -221,6 +221,21 @@ struct rill_ring {
 /* ---- spare: messages that were read, for those that come; see spare.c ---- */
 
 struct sk_buff *rill_spare_get(struct sock *sk, size_t head, size_t paged);
+void __rill_spare_shrink(struct sock *sk, struct sk_buff_head *gone);
+
+static inline bool rill_spare_excess(const struct sock *sk)
+{
+	return atomic_read(&sk->sk_rmem_alloc) + sk->sk_forward_alloc >
+	       READ_ONCE(sk->sk_rcvbuf);
+}
+
+/* A message was queued; the lock is held.  gone: for the caller to free. */
+static inline void rill_spare_shrink(struct sock *sk, struct sk_buff_head *gone)
+{
+	if (unlikely(sk->sk_forward_alloc && rill_spare_excess(sk)))
+		__rill_spare_shrink(sk, gone);
+}
+
 bool rill_spare_put(struct sock *sk, struct sk_buff *skb);
 void rill_spare_watch(struct sock *sk);
 void rill_spare_close(struct sock *sk);

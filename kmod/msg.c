@@ -131,8 +131,10 @@ static bool rill_wants_stamp(const struct sock *sk)
 static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
 {
 	struct rill_sock *ts = rill_sk(to);
+	struct sk_buff_head gone;
 	int err = 0;
 
+	__skb_queue_head_init(&gone);
 	spin_lock(&ts->lock);
 	if (rill_is_dgram(sk))
 		err = rill_dgram_may_send(sk, to);
@@ -153,9 +155,11 @@ static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
 	sock_skb_set_dropcount(to, skb);
 	rill_busy_wrote(to);
 	__skb_queue_tail(&to->sk_receive_queue, skb);
+	rill_spare_shrink(to, &gone);
 	err = 0;
 out:
 	spin_unlock(&ts->lock);
+	__skb_queue_purge(&gone);
 	return err;
 }
 
@@ -167,6 +171,9 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 	int err;
 
 	err = rill_flow_may_make(sk, to, &timeo);
+	/* Who does not wait need not make what there is no room for. */
+	if (!err && !timeo && !rill_flow_room(to))
+		err = rill_flow_may_queue(sk, to, &timeo);
 	if (err)
 		goto out;
 	skb = rill_msg_make(sk, to, msg, len, cred);

@@ -106,10 +106,24 @@ static struct page *rill_spare_take(struct rill_store *st)
 	return page;
 }
 
+/*
+ * For many bytes; but not if the ring holds much more than it may carry, as it
+ * would if of many large pages only the first byte came to be.  A full set of
+ * small spares does not count: they are to make room.
+ */
+static bool rill_page_wants_large(const struct rill_ring *ring, size_t n)
+{
+	const struct sock *sk = rill_ring_owner(ring);
+
+	return RILL_LARGE_ORDER && n >= RILL_LARGE_FROM &&
+	       atomic_read(&sk->sk_rmem_alloc) <=
+	       READ_ONCE(sk->sk_rcvbuf) + RILL_SPARES * PAGE_SIZE;
+}
+
 /* A page for up to n bytes; for many of them a large one, if there is one. */
 static struct page *rill_page_get(struct rill_ring *ring, size_t n)
 {
-	bool large = RILL_LARGE_ORDER && n >= RILL_LARGE_FROM;
+	bool large = rill_page_wants_large(ring, n);
 	struct page *page, *spare;
 
 	spare = rill_spare_take(ring->store);
@@ -539,8 +553,13 @@ static bool rill_mark_stops(const struct rill_read *rd,
 static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
 			     struct iov_iter *to)
 {
-	void *at = kmap_local_page(slot->page);
+	void *at;
 
+	/* A page of the ring's own, which may be a large one, is always mapped. */
+	if (READ_ONCE(slot->flags))
+		return _copy_to_iter(page_address(slot->page) + slot->off + off,
+				     n, to);
+	at = kmap_local_page(slot->page);
 	n = _copy_to_iter(at + slot->off + off, n, to);
 	kunmap_local(at);
 	return n;

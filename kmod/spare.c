@@ -171,6 +171,14 @@ static void rill_spare_cut(struct sock *sk, unsigned int count,
 	rill_sk(sk)->spare_least = rill_spare_count(sk);
 }
 
+/* Queue and spares are more than SO_RCVBUF together: away with the oldest. */
+void __rill_spare_shrink(struct sock *sk, struct sk_buff_head *gone)
+{
+	lockdep_assert_held(&rill_sk(sk)->lock);
+	while (!skb_queue_empty(&sk->sk_write_queue) && rill_spare_excess(sk))
+		rill_spare_cut(sk, 1, gone);
+}
+
 /* Take what was not needed for a period. */
 static void rill_spare_visit(struct sock *sk, struct sk_buff_head *gone)
 {

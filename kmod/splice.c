@@ -134,7 +134,8 @@ ssize_t rill_slot_lend(const struct rill_slot *slot, u32 off, size_t n,
 		buf.page = alloc_page(RILL_GFP_DATA);
 		if (!buf.page)
 			return -ENOMEM;
-		buf.len = min_t(size_t, n, PAGE_SIZE - offset_in_page(buf.offset));
+		buf.len = min_t(size_t, buf.len,
+				PAGE_SIZE - offset_in_page(buf.offset));
 		memcpy_page(buf.page, 0, slot->page + (buf.offset >> PAGE_SHIFT),
 			    offset_in_page(buf.offset), buf.len);
 		buf.offset = 0;

@@ -105,6 +105,8 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			if (wake)
 				rill_wake_reader(peer);
 			wake = false;
+			if (fatal_signal_pending(current))
+				break;
 			cond_resched();
 			/* What stopped it, if anything did, comes next time. */
 			continue;
@@ -313,6 +315,8 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 			break;
 		}
 		if (n == RILL_CHUNK && rd->len && !rd->peek) {
+			if (fatal_signal_pending(current))
+				break;
 			cond_resched();
 			continue;
 		}

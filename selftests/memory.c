@@ -179,6 +179,52 @@ TEST_F(memory, large_pages)
 	EXPECT_TRUE(wait_for_none(self->fd[1]));
 }
 
+/*
+ * A large page is taken for many bytes, of which only the first can be read; a
+ * page by reference behind it has it filled up no more.
+ */
+TEST_F(memory, first_bytes_of_large_pages)
+{
+	long page = self->page, most = 0, n = 0, now;
+	char *map;
+	int p[2];
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, SYS(munmap(map + page, page)));
+	ASSERT_EQ(0, SYS(pipe(p)));
+	for (;;) {
+		long ret = SYS(send(self->fd[0], map + page - 1, 20000,
+				    MSG_DONTWAIT));
+
+		if (ret < 0) {
+			EXPECT_EQ(-EAGAIN, ret);
+			break;
+		}
+		ASSERT_EQ(1, ret);
+		n++;
+		ASSERT_EQ(1, SYS(write(p[1], "x", 1)));
+		ret = SYS(splice(p[0], NULL, self->fd[0], NULL, 1,
+				 SPLICE_F_NONBLOCK));
+		now = held(self->fd[1]);
+		if (now > most)
+			most = now;
+		if (ret != 1)
+			break;
+		n++;
+	}
+	EXPECT_LT(32, n);
+	/* 32 KiB each would be far more. */
+	EXPECT_GE(rt_capacity(self->fd[0], self->fd[1]) +
+		  (KEPT_PAGES + n) * page, most);
+	EXPECT_EQ(n, rt_drain(self->fd[1], sizeof(buf)));
+	EXPECT_TRUE(wait_for_none(self->fd[1]));
+	close(p[0]);
+	close(p[1]);
+	munmap(map, page);
+}
+
 /* What the closed end sent goes when it is read. */
 TEST_F(memory, after_close)
 {
