@@ -824,7 +824,8 @@ TEST_F(busy, both_look)
 
 /* ---- unasked --------------------------------------------------------------- */
 
-#define WAITS	100
+#define WAITS		100
+#define UNASKED_ROUNDS	10
 
 static long wait_main(void *arg)
 {
@@ -840,28 +841,36 @@ static long wait_main(void *arg)
 
 /*
  * A socket that was told nothing looks for what the sysctl says; where it never
- * finds anything it tries 1, 2, 4, 8, 16, 32 and then 64 waits later.
+ * finds anything it tries 1, 2, 4, 8, 16, 32 and then 64 waits later.  A look
+ * that another task ended early counts as a miss, but teaches nothing: then
+ * there are more, so several sockets get a chance.
  */
 TEST_F(busy, unasked)
 {
-	long long hit = hits(), miss;
+	long long hit = hits(), miss, looks = 0;
 	struct rt_thread t;
-	int sv[2];
+	int i, sv[2];
 	char c;
 
 	ASSERT_EQ(0, rt_write_file(UNASKED_US, "1"));
-	ASSERT_EQ(0, rt_pair(RT_RILL, variant->type, sv));
-	ASSERT_EQ(0, rt_set_timeo(sv[1], SO_RCVTIMEO, 4));
-	ASSERT_EQ(1, SYS(send(sv[0], "x", 1, 0)));
-	ASSERT_EQ(1, SYS(recv(sv[1], &c, 1, MSG_DONTWAIT)));
-	miss = misses();
-	ASSERT_EQ(0, rt_thread_start(&t, wait_main, &sv[1]));
-	ASSERT_TRUE(rt_thread_join(&t));
-	EXPECT_EQ(0, t.ret);
-	EXPECT_EQ(hit, hits());
-	/* Fewer only if something else wanted the processor. */
-	EXPECT_LT(miss, misses());
-	EXPECT_GE(miss + 7, misses());
+	for (i = 0; i < UNASKED_ROUNDS && (looks < 1 || looks > 7); i++) {
+		if (i) {
+			close(sv[0]);
+			close(sv[1]);
+		}
+		ASSERT_EQ(0, rt_pair(RT_RILL, variant->type, sv));
+		ASSERT_EQ(0, rt_set_timeo(sv[1], SO_RCVTIMEO, 4));
+		ASSERT_EQ(1, SYS(send(sv[0], "x", 1, 0)));
+		ASSERT_EQ(1, SYS(recv(sv[1], &c, 1, MSG_DONTWAIT)));
+		miss = misses();
+		ASSERT_EQ(0, rt_thread_start(&t, wait_main, &sv[1]));
+		ASSERT_TRUE(rt_thread_join(&t));
+		EXPECT_EQ(0, t.ret);
+		EXPECT_EQ(hit, hits());
+		looks = misses() - miss;
+	}
+	EXPECT_LE(1, looks);
+	EXPECT_GE(7, looks);
 
 	/* Told not to, it does not. */
 	ASSERT_EQ(0, set_us(sv[1], 0));
