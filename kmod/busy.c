@@ -163,9 +163,10 @@ bool rill_busy_again(struct rill_busy *busy)
 	cpu_relax();
 	if (++busy->looks % RILL_BUSY_BATCH)
 		return true;
-	if (!rill_busy_left(busy) || !rill_busy_may(busy->sk))
+	if (!rill_busy_may(busy->sk))
 		return false;
-	busy->in_vain = (s64)(local_clock() - busy->end) >= 0;
+	busy->in_vain = !rill_busy_left(busy) ||
+			(s64)(local_clock() - busy->end) >= 0;
 	return !busy->in_vain;
 }
 
