@@ -508,6 +508,7 @@ __poll_t rill_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
 int rill_set_rcvlowat(struct sock *sk, int val);
 void rill_data_ready(struct sock *sk);
+bool rill_waited_for(const struct sock *sk);
 void rill_wake_reader(struct sock *sk);
 void rill_write_space(struct sock *sk);
 void rill_space_want(struct sock *peer);

@@ -69,9 +69,6 @@ void rill_flow_wake(struct sock *sk)
  */
 void rill_flow_uncharge(struct sock *sk, unsigned int bytes)
 {
-	struct socket_wq *wq;
-	bool wanted;
-
 	/* But for one, which holds the socket until the end of this. */
 	WARN_ON_ONCE(refcount_sub_and_test(bytes - 1, &sk->sk_wmem_alloc));
 	/*
@@ -80,13 +77,8 @@ void rill_flow_uncharge(struct sock *sk, unsigned int bytes)
 	 * the barrier of rill_flow_block() and rill_space_ask().
 	 */
 	smp_mb();
-	rcu_read_lock();
-	wq = rcu_dereference(sk->sk_wq);
-	/* After that barrier. */
-	wanted = wq && (waitqueue_active(&wq->wait) || wq->fasync_list);
-	rcu_read_unlock();
 	/* Or a user in the kernel has put its own function there. */
-	if (wanted || sk->sk_write_space != rill_write_space)
+	if (rill_waited_for(sk) || sk->sk_write_space != rill_write_space)
 		sk->sk_write_space(sk);
 	sk_free(sk);
 }

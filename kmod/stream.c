@@ -4,7 +4,8 @@
  *
  * Locking: a send holds its own tx_mutex while it copies into the peer's ring,
  * a receive its own rx_mutex while it copies out of its own ring; neither holds
- * a mutex while it waits for data or for space.
+ * a mutex while it waits for data or for space, nor for more than about a ring
+ * full of copying.
  *
  * Lifetime: the file is open, so the peer that rill_connection_ready() found
  * stays, with its ring, even if it closes meanwhile.

@@ -73,13 +73,13 @@
 #else
 #define B_GET_SPHEAD_ACQUIRE	1
 #endif
-/* rill_page_get(): sp_tail, after the entry was looked at. */
+/* rill_spare_take(): sp_got (here each page counts 1), after the entry was read. */
 #ifdef NO_B_GET_SPTAIL_RELEASE
 #define B_GET_SPTAIL_RELEASE	0
 #else
 #define B_GET_SPTAIL_RELEASE	1
 #endif
-/* rill_page_put(): sp_tail, before the entry is filled anew. */
+/* rill_page_put(): sp_got, before the entry is filled anew. */
 #ifdef NO_B_PUT_SPTAIL_ACQUIRE
 #define B_PUT_SPTAIL_ACQUIRE	0
 #else
