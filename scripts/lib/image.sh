@@ -149,6 +149,10 @@ image_project() {
 		args+=("$rill_build/userspace/examples" rill/examples)
 	[ ! -e "$rill_build/userspace/rillcat/rillcat" ] ||
 		args+=("$rill_build/userspace/rillcat/rillcat" usr/bin/rillcat)
+	[ ! -e "$rill_build/userspace/bin/rill" ] ||
+		args+=("$rill_build/userspace/bin/rill" usr/bin/rill)
+	[ ! -d "$rill_build/userspace/lib/rill" ] ||
+		args+=("$rill_build/userspace/lib/rill" usr/lib/rill)
 	for file in "$rill_top/scripts/guest/"*.sh; do
 		[ ! -e "$file" ] || args+=("$file" "rill/bin/${file##*/}")
 	done
