@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In the guest: run a command in the Debian system on the machine's disk.
+#
+#	disk.sh COMMAND [ARGUMENT...]
+#
+# /rill, /proc, /sys, /dev and the kernel's modules are there as outside; /tmp and
+# /run are the disk's own.  What is written is gone with the machine.
+set -eu
+
+root=/disk
+if [ ! -e $root/proc/self ]; then
+	mkdir -p $root
+	mount -t ext4 /dev/vda $root
+	for dir in proc sys dev rill lib/modules; do
+		mkdir -p "$root/$dir"
+		mount --rbind "/$dir" "$root/$dir"
+	done
+	mount -t tmpfs -o mode=1777 tmp $root/tmp
+	mount -t tmpfs -o mode=0755 run $root/run
+	for file in rill rillcat; do
+		[ ! -e "/usr/bin/$file" ] || cp "/usr/bin/$file" "$root/usr/bin/"
+	done
+	[ ! -d /usr/lib/rill ] || cp -r /usr/lib/rill "$root/usr/lib/"
+	echo '127.0.0.1 localhost rill' >$root/etc/hosts
+fi
+exec chroot $root "$@"
