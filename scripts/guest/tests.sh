@@ -13,7 +13,7 @@ set -u
 cd "$1" || exit 1
 shift
 limit=$(sed -n 's/^timeout=//p' settings 2>/dev/null)
-limit=${RILL_TEST_TIMEOUT:-${limit:-120}}
+limit=$((${RILL_TEST_TIMEOUT:-${limit:-120}} * ${RILL_TIME_SCALE:-1}))
 
 if [ $# -eq 0 ]; then
 	for file in *; do

@@ -105,7 +105,7 @@ image_base() {
 		done < <(_image_module_path "$name")
 	done
 	for name in "${image_boot_modules[@]}"; do
-		_image_module_path "$name"
+		_image_module_path "$name" || true	# a kernel of ours has it built in
 	done | sed "s,^$kdir,,; s,[.]xz\$,," | awk '!seen[$0]++' >"$root/etc/rill/modules"
 	for file in modules.builtin modules.builtin.modinfo modules.order; do
 		cp "$kdir/lib/modules/$krel/$file" "$mods/"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2034
 #
-# Debian's kernels, their headers and their source, unpacked into the cache:
+# The kernels of the tests and what modules for them are built with, in the cache.
+# Debian's, unpacked (kernel-build.sh has those that are built here):
 #
 #	kernel/NAME_VERSION/	boot/, lib/modules/, usr/src/ (the headers)
 #	kernel/for-FLAVOUR	a link to the one that FLAVOUR means today
@@ -14,8 +15,14 @@
 # kernel_use FLAVOUR sets:
 #	krel	as uname -r says it		kdir	its directory
 #	kimage	the kernel to boot		khdr	the headers to build with
+#	karch	x86_64, or um for User-Mode Linux
+#	kslow	by how much time-outs are longer there: 1, or more for debug builds
 
-kernel_flavours="6.1 (cloud), 6.1-generic, 6.12 (cloud, from bookworm-backports), 6.12-generic"
+# shellcheck source=kernel-build.sh
+. "$(dirname "${BASH_SOURCE[0]}")/kernel-build.sh"
+
+kernel_flavours="6.1 (cloud), 6.1-generic, 6.12 (cloud, from bookworm-backports), \
+6.12-generic, and built here: 7.2, 7.2-debug, 7.2-kcsan, 7.2-uml"
 
 # kernel_need_lists: have apt's lists, which a fresh machine lacks.
 kernel_need_lists() {
@@ -35,6 +42,8 @@ kernel_need_lists() {
 # the mirror that this configuration names.
 _apt_private() { # release
 	local dir=$rill_cache/apt/$1 uri key='' base=${1%%-*}
+	# A mirror has all the releases.
+	[ "$base" != sid ] || base=bookworm
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	apt_options=(
 		-o "Dir::Etc::sourcelist=$dir/sources.list"
@@ -137,15 +146,24 @@ _kernel_fetch() { # flavour
 
 kernel_use() { # flavour
 	local flavour=$1 link=$rill_cache/kernel/for-$1
+	local fetch=_kernel_fetch stale=false
+	karch=x86_64 kslow=1
 	case $flavour in
 	6.1 | 6.1-generic | 6.12 | 6.12-generic) ;;
+	7.2) ;;
+	7.2-debug | 7.2-kcsan) kslow=5 ;;
+	7.2-uml) karch=um kslow=2 ;;
 	*) usage_error "no kernel \"$flavour\"; there are: $kernel_flavours" ;;
+	esac
+	case $flavour in
+	7.2*) fetch=_kernel_build stale="kernel_build_stale $flavour $link" ;;
 	esac
 	# linux-kbuild's programs need the last two.
 	need_packages kmod libelf1 libssl3
 	# Ask apt again only when it has new lists.
-	if [ ! -d "$link/boot" ] || [ /var/lib/apt/lists -nt "$link/boot/.asked" ]; then
-		locked "$rill_cache/kernel/.lock" _kernel_fetch "$flavour"
+	if [ ! -d "$link/boot" ] || $stale ||
+	   [ /var/lib/apt/lists -nt "$link/boot/.asked" ]; then
+		locked "$rill_cache/kernel/.lock" "$fetch" "$flavour"
 		touch "$link/boot/.asked"
 	fi
 	kdir=$(readlink -f "$link")

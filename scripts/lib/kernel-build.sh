@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154,SC2034
+#
+# Kernels of our own build, for the version that Debian 12 has no headers for and
+# for the debug options that no distribution ships:
+#
+#	7.2		a small one, nothing switched on that costs time
+#	7.2-debug	build A: KASAN, lockdep, kmemleak, fault injection, KCOV, ...
+#	7.2-kcsan	build B: KCSAN, strict, with weak memory
+#	7.2-uml		User-Mode Linux: lockdep, kmemleak, fault injection, KCOV, at
+#			the speed of this machine
+#
+# Sourced by kernel.sh.  The configurations are the fragments in scripts/kernel/;
+# an option of theirs that the kernel does not take fails the build.  The cache:
+#
+#	source/linux-7.2_VERSION/	the whole source, from Debian's package
+#	kernel/RELEASE_VERSION-HASH/	a kernel, as Debian's; HASH is of its options
+#					and of the compiler
+
+_build_fragments() { # flavour: sets build_arch, build_target, fragments
+	local dir=$rill_top/scripts/kernel
+	build_arch=x86_64 build_target=bzImage
+	fragments=("$dir/common.config")
+	case $1 in
+	7.2) fragments+=("$dir/x86.config") ;;
+	7.2-debug) fragments+=("$dir/x86.config" "$dir/debug.config") ;;
+	7.2-kcsan) fragments+=("$dir/x86.config" "$dir/kcsan.config") ;;
+	7.2-uml)
+		fragments+=("$dir/uml.config")
+		build_arch=um build_target=linux
+		;;
+	esac
+}
+
+_build_hash() { # of fragments
+	{
+		cat "${fragments[@]}" "$rill_top/scripts/lib/kernel-build.sh"
+		gcc --version | head -n 1
+	} | sha256sum | cut -c 1-12
+}
+
+# kernel_build_stale FLAVOUR DIRECTORY: is it of other options than today's?
+kernel_build_stale() {
+	local fragments=() build_arch build_target dir
+	_build_fragments "$1"
+	dir=$(readlink -f "$2") || return 0
+	[[ $dir != *-"$(_build_hash)" ]]
+}
+
+_linux_unpack() { # directory package=version
+	local dir=$1 new=$1.new.$$
+	rm -rf "$dir".new.*
+	_deb_unpack "$new/package" "$2" || return
+	mkdir "$new/tree"
+	tar -xJf "$new/package/usr/src/linux-source-7.2.tar.xz" -C "$new/tree" \
+		--strip-components=1 || return
+	mv -T "$new/tree" "$dir"
+	rm -rf "$new"
+}
+
+# What an option of a fragment became.
+_build_check_config() { # config fragments
+	local line rc=0
+	while read -r line; do
+		case $line in
+		\#* | '') continue ;;
+		*=n) ! grep -q "^${line%=n}=" "$1" || { echo "not off: $line"; rc=1; } ;;
+		*) grep -qxF -- "$line" "$1" || { echo "not taken: $line"; rc=1; } ;;
+		esac
+	done <"$2"
+	return "$rc"
+}
+
+_build_make() {
+	nice make -s -C "$linux" O="$obj" ARCH="$build_arch" "$@"
+}
+
+# Configure and build in DIR, which is whole when this returns 0.
+_build_kernel() { # directory
+	local dir=$1 obj=$1/usr/src/obj rel
+	mkdir -p "$obj" "$dir/boot"
+	cat "${fragments[@]}" >"$dir/fragment"
+	_build_make KCONFIG_ALLCONFIG="$dir/fragment" allnoconfig || return
+	_build_check_config "$obj/.config" "$dir/fragment" || return
+	_build_make -j"$(nproc)" "$build_target" modules || return
+	rel=$(cat "$obj/include/config/kernel.release") || return
+	_build_make INSTALL_MOD_PATH="$dir" DEPMOD=true modules_install || return
+	rm -f "$dir/lib/modules/$rel/build" "$dir/lib/modules/$rel/source"
+	if [ "$build_arch" = um ]; then
+		cp "$obj/linux" "$dir/boot/vmlinuz-$rel" || return
+	else
+		cp "$obj/arch/x86/boot/bzImage" "$dir/boot/vmlinuz-$rel" || return
+	fi
+	cp "$obj/.config" "$dir/boot/config-$rel" || return
+	cp "$obj/System.map" "$dir/boot/System.map-$rel" || return
+	# What modules are built with stays; 90 % of the space does not.
+	find "$obj" -name '*.o' ! -path '*/tools/*' ! -path '*/scripts/*' -delete
+	find "$obj" -name '*.a' ! -path '*/tools/*' -delete
+	rm -f "$obj/vmlinux" "$obj/vmlinux.unstripped" "$obj/linux" "$obj"/.tmp_vmlinux*
+	depmod -b "$dir" "$rel" || return
+	mv "$obj" "$dir/usr/src/linux-headers-$rel"
+	echo "$rel" >"$dir/release"
+}
+
+# The object tree names its own place.
+_build_place() { # built-directory final-directory release
+	local headers=$1/usr/src/linux-headers-$3
+	sed -i "s,$1/usr/src/obj,$2/usr/src/linux-headers-$3,g" "$headers/Makefile" || return
+	rm -rf "$2"
+	mv -T "$1" "$2"
+}
+
+_kernel_build() { # flavour
+	local flavour=$1 version linux hash new rel
+	local apt_options=() fragments=() build_arch build_target
+	kernel_need_lists
+	_apt_private sid
+	version=$(_apt_field linux-source-7.2 Version)
+	[ -n "$version" ] || die "the mirror has no linux-source-7.2 (it was in sid)"
+	_build_fragments "$flavour"
+	hash=$(_build_hash)
+	kdir=$(find "$rill_cache/kernel" -maxdepth 1 -type d \
+		-name "7.2*_$version-$hash" 2>/dev/null | head -n 1)
+	if [ -z "$kdir" ]; then
+		need_packages flex bison bc libelf-dev libssl-dev kmod
+		linux=$rill_cache/source/linux-7.2_$version
+		if [ ! -d "$linux" ]; then
+			step "fetching linux-source-7.2 $version (this once)" \
+				_linux_unpack "$linux" "linux-source-7.2=$version" ||
+				die "could not fetch linux-source-7.2; try apt-get update"
+		fi
+		new=$rill_cache/kernel/.build-$flavour
+		rm -rf "$new"
+		mkdir -p "$new"
+		step "building the kernel $flavour (this once; 4 to 12 minutes on two cores)" \
+			_build_kernel "$new" || die "the kernel $flavour did not build"
+		rel=$(cat "$new/release")
+		kdir=$rill_cache/kernel/${rel}_$version-$hash
+		_build_place "$new" "$kdir" "$rel" || die "cannot write to $rill_cache"
+	fi
+	ln -sfnT "${kdir##*/}" "$rill_cache/kernel/for-$flavour"
+}
