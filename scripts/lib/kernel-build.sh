@@ -32,9 +32,13 @@ _build_fragments() { # flavour: sets build_arch, build_target, fragments
 	esac
 }
 
+# To be changed with what _build_kernel does.
+build_recipe=1
+
 _build_hash() { # of fragments
 	{
-		cat "${fragments[@]}" "$rill_top/scripts/lib/kernel-build.sh"
+		cat "${fragments[@]}"
+		echo "$build_recipe"
 		gcc --version | head -n 1
 	} | sha256sum | cut -c 1-12
 }
