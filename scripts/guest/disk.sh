@@ -7,6 +7,10 @@
 #
 # /rill, /proc, /sys, /dev and the kernel's modules are there as outside; /tmp and
 # /run are the disk's own.  What is written is gone with the machine.
+#
+# With DISK_MODULES=own in the environment it is the other way round with the
+# kernel's modules: those on the disk are the machine's, for modprobe and for the
+# kernel's own requests.
 set -eu
 
 root=/disk
@@ -15,14 +19,20 @@ if [ ! -e $root/proc/self ]; then
 	mount -t ext4 /dev/vda $root
 	for dir in proc sys dev rill lib/modules; do
 		mkdir -p "$root/$dir"
-		mount --rbind "/$dir" "$root/$dir"
+		if [ "$dir" = lib/modules ] && [ "${DISK_MODULES:-}" = own ]; then
+			mount --bind "$root/$dir" "/$dir"
+		else
+			mount --rbind "/$dir" "$root/$dir"
+		fi
 	done
 	mount -t tmpfs -o mode=1777 tmp $root/tmp
 	mount -t tmpfs -o mode=0755 run $root/run
-	for file in rill rillcat; do
-		[ ! -e "/usr/bin/$file" ] || cp "/usr/bin/$file" "$root/usr/bin/"
-	done
-	[ ! -d /usr/lib/rill ] || cp -r /usr/lib/rill "$root/usr/lib/"
+	if [ "${DISK_MODULES:-}" != own ]; then
+		for file in rill rillcat; do
+			[ ! -e "/usr/bin/$file" ] || cp "/usr/bin/$file" "$root/usr/bin/"
+		done
+		[ ! -d /usr/lib/rill ] || cp -r /usr/lib/rill "$root/usr/lib/"
+	fi
 	echo '127.0.0.1 localhost rill' >$root/etc/hosts
 fi
 exec chroot $root "$@"

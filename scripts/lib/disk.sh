@@ -10,7 +10,7 @@
 # with disk.sh, so that the file stays as it was made.
 
 _disk_make() { # file size-in-MiB package...
-	local file=$1 size=$2 sources=$1.sources new=$1.new.ext2 packages
+	local file=$1 size=$2 sources=$1.list new=$1.new.ext2 packages
 	shift 2
 	packages=$(IFS=,; echo "$*")
 	rm -f "$new"
