@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The examples, with the module loaded: each echo service with many clients that
+# check every byte, requests over a pool, the logger. Prints TAP.
+#
+# Waits for a state by looking at /proc/net/rill, for a limited time; whatever
+# hangs is ended by timeout(1) and fails.
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+for dir in "${RILL_EXAMPLES:-}" "$here/../examples" /rill/examples; do
+	[ -n "$dir" ] && [ -x "$dir/echo_epoll" ] && break
+done
+[ -x "$dir/echo_epoll" ] || {
+	echo "1..0 # SKIP no examples: build them, or set RILL_EXAMPLES"
+	exit 4
+}
+[ -e /proc/net/rill ] || {
+	echo "1..0 # SKIP the rill module is not loaded"
+	exit 4
+}
+
+limit=60		# seconds, for one program
+clients=20
+tmp=$(mktemp -d)
+mkfifo "$tmp/tick"
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tmp"' EXIT
+count=0 failed=0
+
+point() { # text command...
+	local text=$1
+	shift
+	count=$((count + 1))
+	if "$@" >"$tmp/out" 2>&1; then
+		echo "ok $count $text"
+	else
+		echo "not ok $count $text"
+		sed 's/^/# /' "$tmp/out"
+		failed=1
+	fi
+}
+
+run() { timeout "$limit" "$dir/$1" "${@:2}"; }
+
+bound() { # name
+	local end=$((SECONDS + 30))
+	until grep -q " $1\$" /proc/net/rill; do
+		[ $SECONDS -lt $end ] || { echo "nobody has the name $1"; return 1; }
+		read -rt 0.02 <>"$tmp/tick"
+	done
+	return 0
+}
+
+echo_service() { # program
+	local name=test/$1 pid
+	run "$1" "$name" "$clients" >"$tmp/server" 2>&1 &
+	pid=$!
+	bound "$name" && run many_clients "$name" "$clients" 256 || return
+	wait "$pid" || { echo "$1 ended with $?"; cat "$tmp/server"; return 1; }
+	cat "$tmp/server"
+	grep -q "$clients clients came and went, $((clients * 256 * 1024)) bytes" "$tmp/server"
+}
+
+requests() {
+	local pid rc
+	run request serve test/request >"$tmp/server" 2>&1 &
+	pid=$!
+	bound test/request && run request ask test/request 8 500
+	rc=$?
+	kill "$pid"
+	return $rc
+}
+
+# Eight threads never need more than eight connections at a time, and four of
+# those are kept.
+pool_is_used() {
+	local made
+	made=$(requests | sed -n 's/^request: 4000 answers over \([0-9]*\) connections$/\1/p')
+	echo "connections: ${made:-none}"
+	[ -n "$made" ] && [ "$made" -lt 4000 ]
+}
+
+logger() {
+	local pid i sender
+	for ((i = 0; i < 200; i++)); do
+		echo "line $i of two hundred"
+	done >"$tmp/lines"
+	run dgram_logger test/log "$tmp/log" 200 &
+	pid=$!
+	bound test/log || return
+	run dgram_logger test/log - <"$tmp/lines" || return
+	wait "$pid" || { echo "the logger ended with $?"; return 1; }
+	sed 's/^pid [0-9]* uid 0: //' "$tmp/log" | cmp - "$tmp/lines" || return
+	sender=$(cut -d' ' -f2 "$tmp/log" | sort -u)
+	[ "$(wc -w <<<"$sender")" -eq 1 ] && [ "$sender" -gt 1 ]
+}
+
+[ -x "$dir/echo_uring" ] || { echo "# echo_uring was not built"; failed=1; }
+echo "TAP version 13"
+for program in echo_threads echo_poll echo_epoll echo_edge echo_uring; do
+	point "$program serves $clients clients" echo_service "$program"
+done
+point "request: eight threads, 4000 requests" requests
+point "request: the pool's connections are used again" pool_is_used
+point "dgram_logger writes down each line and who sent it" logger
+echo "1..$count"
+exit $failed
