@@ -70,8 +70,8 @@ program() {
 		int fds[2];
 		char buf[6] = "";
 
-		return rill_pair(SOCK_STREAM, fds) || rill_send_all(fds[0], "rill", 5, 0) != 5 ||
-		       rill_recv_all(fds[1], buf, 5, 0) != 5 || strcmp(buf, "rill");
+		return rill_pair(SOCK_STREAM, 0, fds) || rill_send_all(fds[0], "rill", 5, 0, NULL) != 5 ||
+		       rill_recv_all(fds[1], buf, 5, 0, NULL) != 5 || strcmp(buf, "rill");
 	}
 	END
 	# shellcheck disable=SC2046 # words
@@ -91,11 +91,15 @@ ok "completion for bash loads and knows the words" bash -c '
 	COMP_WORDS=(rill "") COMP_CWORD=1; _rill
 	[[ " ${COMPREPLY[*]} " == *" stat "* ]]'
 
-ok "the packages are removed" dpkg -r rill-tools librill-dev librill0 rill-dkms
+ok "Python's module works as installed" \
+	timeout 120 python3 /rill/bin/test_rill.py
+
+ok "the packages are removed" dpkg -r rill-tools python3-rill librill-dev librill0 \
+	rill-dkms
 ok "the module can be unloaded, or was" sh -c 'rmmod rill 2>/dev/null; ! test -e /proc/net/rill'
 ok "the module's file is gone" not test -e "$ko"
 ok "DKMS has forgotten it" sh -c '! dkms status | grep rill'
-ok "the packages are purged" dpkg -P rill-tools librill-dev librill0 rill-dkms
+ok "the packages are purged" dpkg -P rill-tools python3-rill librill-dev librill0 rill-dkms
 before >/tmp/after
 left() { diff /tmp/before /tmp/after | grep '^>' | grep -vE '/var/lib/dkms$'; }
 ok "no file of theirs is left" sh -c "! test -n \"$(left)\""
