@@ -53,6 +53,13 @@ archive() {
 declared() {
 	diff <(map_symbols) <(sed -n '/^ \*/d; s/^[a-z].*[ *]\(rill_[a-z_]*\)(.*/\1/p' "$src/lib/rill.h" | sort)
 }
+# Every call has its line, and each still is what it was.
+abi() {
+	diff <(map_symbols) \
+		<(sed -n 's/^CALL(\(rill_[a-z_]*\),.*/\1/p' "$src/tests/abi_test.c" | sort) &&
+		cc -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -I"$out/include" \
+			"$src/tests/abi_test.c"
+}
 manual() {
 	diff <(map_symbols) <(sed -n 's/^\.Nm \(rill_[a-z_]*\).*/\1/p' "$src/man/librill.3" | sort) &&
 		diff <(map_symbols) <(sed -n 's/^\.Fn \(rill_[a-z_]*\) \(".*\|void\)/\1/p' "$src/man/librill.3" | sort)
@@ -67,7 +74,7 @@ do_install() {
 }
 files() {
 	local f
-	for f in bin/rillcat lib/librill.so lib/librill.so.0 lib/librill.a \
+	for f in bin/rillcat bin/rill lib/librill.so lib/librill.so.0 lib/librill.a \
 		lib/pkgconfig/librill.pc include/rill/rill.h include/linux/rill.h \
 		share/man/man1/rillcat.1 share/man/man3/librill.3 \
 		share/man/man3/rill_connect.3 share/man/man7/rill.7; do
@@ -131,6 +138,7 @@ check "every symbol has its version" versions
 check "the soname" soname
 check "the archive defines rill_ names only" archive
 check "the header declares every symbol" declared
+check "the ABI: calls, constants and layouts are what they were" abi
 check "librill(3) lists every symbol and its arguments" manual
 check "rill.h in C11" header cc -std=c11 -D_POSIX_C_SOURCE=200809L -pedantic -x c
 check "rill.h in C99" header cc -std=c99 -D_POSIX_C_SOURCE=200809L -pedantic -x c
