@@ -20,6 +20,9 @@
 
 #include "compat.h"
 
+struct cmsghdr;
+struct scm_fp_list;
+
 /* For data: no OOM kill at the cgroup's limit, but a short count or ENOMEM. */
 #define RILL_GFP_DATA	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
@@ -163,7 +166,6 @@ static inline bool rill_cred_eq(const struct rill_cred *a,
 	       (!a->pid || (uid_eq(a->uid, b->uid) && gid_eq(a->gid, b->gid)));
 }
 
-int rill_cred_parse(struct msghdr *msg, struct rill_cred *cred);
 void rill_cred_current(struct rill_cred *cred);
 void rill_cred_set(struct rill_cred *to, const struct rill_cred *from);
 void __rill_cred_clear(struct rill_cred *cred);
@@ -176,10 +178,38 @@ static inline void rill_cred_clear(struct rill_cred *cred)
 		__rill_cred_clear(cred);
 }
 
+/* What a send puts beside its data. */
+struct rill_anc {
+	struct rill_cred	cred;
+	struct scm_fp_list	*files;		/* in flight; NULL if there are none */
+};
+
+int rill_anc_parse(struct msghdr *msg, struct rill_anc *anc, bool carries);
+
 void rill_peercred_init(struct sock *sk);
 void rill_peercred_current(struct sock *sk);
 void rill_peercred_copy(struct sock *to, struct sock *from);
 void rill_peercred_clear(struct sock *sk);
+
+/* ---- rights: files that travel beside data ---- */
+
+int rill_rights_add(struct cmsghdr *cmsg, struct scm_fp_list **files);
+int rill_rights_send(struct scm_fp_list **files);
+void rill_rights_free(struct scm_fp_list *files);
+void rill_rights_drop(struct scm_fp_list *files);
+struct scm_fp_list *rill_rights_take(struct scm_fp_list **files, bool peek);
+void rill_rights_deliver(struct msghdr *msg, struct scm_fp_list *files);
+void rill_rights_init(void);
+void rill_rights_exit(void);
+
+static inline void rill_anc_clear(struct rill_anc *anc)
+{
+	rill_cred_clear(&anc->cred);
+	if (unlikely(anc->files)) {
+		rill_rights_free(anc->files);
+		anc->files = NULL;
+	}
+}
 
 /* ---- ring: the bytes on their way to one end; see ring.c ---- */
 
@@ -195,7 +225,7 @@ struct rill_store;
  * Lifetime / locking requirements:
  *  - head, w_pos: the writer's (the peer's tx_mutex); tail, r_pos: the
  *    reader's (the owner's rx_mutex).  Others read them with acquire.
- *  - want, discard, dead: free of locks.
+ *  - want, discard, dead, rights: free of locks.
  *  - idle, idle_queued, idle_tail: under the idle list's lock.
  *  - store: what bytes need, made by the writer with the first of them, and
  *    freed by whoever excludes both sides.  Only writers, and readers of a
@@ -215,6 +245,7 @@ struct rill_ring {
 	bool			idle_queued;
 	bool			discard;	/* the writer reset: drop all */
 	bool			dead;		/* the reader is gone */
+	bool			rights;		/* there may be files in it */
 	unsigned long		want;
 };
 
@@ -412,6 +443,7 @@ static inline void rill_name_copy(struct msghdr *msg, const struct sock *from)
 		__rill_name_copy(msg, from);
 }
 
+bool rill_ops_are_own(const struct proto_ops *ops);
 int rill_socket_register(void);
 void rill_socket_unregister(void);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Credentials: those that travel beside data (SCM_CREDENTIALS), and those of
- * the peer that were taken when the connection was made (SO_PEERCRED).
+ * the peer that were taken when the connection was made (SO_PEERCRED).  And what
+ * a send says in its control messages, of which files are the matter of rights.c.
  *
  * Locking: sk_peer_lock of a socket guards its sk_peer_pid and sk_peer_cred.
  * A struct rill_cred belongs to whoever holds it and counts for its pid.
@@ -70,16 +71,18 @@ static int rill_cred_claim(struct rill_cred *cred, const struct ucred *claim)
 }
 
 /**
- * rill_cred_parse() - the ancillary data of a send
+ * rill_anc_parse() - the ancillary data of a send
  * @msg: the message
- * @cred: gets what the sender claims; untouched if it claims nothing
+ * @anc: empty; gets what the sender claims to be and the files it sends
+ * @carries: whether there is anything for files to travel beside
  *
- * Return: 0; -EINVAL for a malformed or unknown SOL_SOCKET message;
- * -EOPNOTSUPP for SCM_RIGHTS; -EPERM or -ESRCH for what it may not claim.
- * Other levels are ignored, as by unix(7).
+ * Return: 0; -EINVAL for a malformed or unknown SOL_SOCKET message; -EPERM or
+ * -ESRCH for what it may not claim; or what rill_rights_add() and
+ * rill_rights_send() say.  Other levels are ignored, as by unix(7).
  */
-int rill_cred_parse(struct msghdr *msg, struct rill_cred *cred)
+int rill_anc_parse(struct msghdr *msg, struct rill_anc *anc, bool carries)
 {
+	struct scm_fp_list *files = NULL;
 	struct cmsghdr *cmsg;
 	struct ucred claim;
 	int err = 0;
@@ -97,10 +100,10 @@ int rill_cred_parse(struct msghdr *msg, struct rill_cred *cred)
 			if (cmsg->cmsg_len != CMSG_LEN(sizeof(claim)))
 				break;
 			memcpy(&claim, CMSG_DATA(cmsg), sizeof(claim));
-			err = rill_cred_claim(cred, &claim);
+			err = rill_cred_claim(&anc->cred, &claim);
 			break;
 		case SCM_RIGHTS:
-			err = -EOPNOTSUPP;
+			err = rill_rights_add(cmsg, &files);
 			break;
 		default:
 			err = -EINVAL;
@@ -108,8 +111,14 @@ int rill_cred_parse(struct msghdr *msg, struct rill_cred *cred)
 		if (err)
 			break;
 	}
+	if (!err && files && carries) {
+		err = rill_rights_send(&files);
+		anc->files = files;
+	} else {
+		rill_rights_drop(files);
+	}
 	if (err)
-		rill_cred_clear(cred);
+		rill_cred_clear(&anc->cred);
 	return err;
 }
 

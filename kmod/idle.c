@@ -3,6 +3,8 @@
  * Quiet rings: one that was drained and stayed so gives back what it kept to
  * be fast (its pages, slots and spares: the store), see ring.c.
  *
+ * So does, whatever it holds, a ring whose writer has reset (rill_idle_reset()).
+ *
  * A read that empties its ring puts it on a list, if it is not there yet; a
  * worker comes by within two periods.  So the data path pays one flag.
  *
@@ -35,7 +37,10 @@ static bool rill_idle_try(struct rill_ring *ring, u32 tail, struct sock *peer)
 	if (!mutex_trylock(readers))
 		return false;
 	if (mutex_trylock(writers)) {
-		if (ring->head != ring->tail) {
+		if (READ_ONCE(ring->discard)) {
+			rill_ring_purge(ring);
+			done = true;
+		} else if (ring->head != ring->tail) {
 			done = true;	/* its reader will queue it again */
 		} else if ((u32)ring->tail == tail) {
 			rill_ring_purge(ring);
@@ -110,6 +115,31 @@ void rill_idle_add(struct rill_ring *ring)
 {
 	if (READ_ONCE(ring->idle_queued))
 		return;
+	spin_lock_bh(&rill_idle_lock);
+	rill_idle_enqueue(ring);
+	spin_unlock_bh(&rill_idle_lock);
+}
+
+/**
+ * rill_idle_reset() - give back what a ring holds that nobody may read any more
+ * @ring: one marked "discard", by its writer's end as that closes; its owner is
+ *	referenced
+ *
+ * At once, unless somebody is in the ring: then the worker comes by.
+ */
+void rill_idle_reset(struct rill_ring *ring)
+{
+	struct sock *peer = rill_peer_get(rill_ring_owner(ring));
+	bool done = true;
+
+	/* Else the owner closes, too, and gives back all. */
+	if (peer) {
+		done = rill_idle_try(ring, 0, peer);
+		sock_put(peer);
+	}
+	if (done)
+		return;
+	/* With the lock: who is in the ring now may not have seen the mark. */
 	spin_lock_bh(&rill_idle_lock);
 	rill_idle_enqueue(ring);
 	spin_unlock_bh(&rill_idle_lock);

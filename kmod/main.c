@@ -45,6 +45,7 @@ static int __init rill_init(void)
 	err = proto_register(&rill_msg_proto, 1);
 	if (err)
 		goto err_proto;
+	rill_rights_init();
 	err = rill_net_init();
 	if (err)
 		goto err_msg_proto;
@@ -72,6 +73,7 @@ static void __exit rill_exit(void)
 	/* No socket is left: each holds the module. */
 	rill_idle_exit();
 	rill_spare_exit();
+	rill_rights_exit();
 	rill_net_exit();
 	/* Nor anything under RCU: a socket holds it until it is freed. */
 	proto_unregister(&rill_msg_proto);

@@ -35,6 +35,7 @@
 /* What the module keeps in an skb; the core keeps sock_skb_cb at the end. */
 struct rill_skb_cb {
 	struct rill_cred	cred;
+	struct scm_fp_list	*files;		/* in flight, or NULL */
 	u32			charge;		/* in the queue it stands in, or 0 */
 	bool			reading;	/* a receive copies from it */
 };
@@ -47,6 +48,10 @@ static struct rill_skb_cb *rill_cb(struct sk_buff *skb)
 
 static void rill_skb_destruct(struct sk_buff *skb)
 {
+	struct scm_fp_list *files = rill_cb(skb)->files;
+
+	if (unlikely(files))
+		rill_rights_free(files);
 	rill_cred_clear(&rill_cb(skb)->cred);
 	rill_flow_uncharge(skb->sk, skb->truesize);
 }
@@ -94,7 +99,7 @@ static struct sk_buff *rill_msg_alloc(struct sock *sk, struct sock *to,
 
 static struct sk_buff *rill_msg_make(struct sock *sk, struct sock *to,
 				     struct msghdr *msg, size_t len,
-				     struct rill_cred *cred)
+				     struct rill_anc *anc)
 {
 	struct sk_buff *skb;
 	int err;
@@ -104,11 +109,13 @@ static struct sk_buff *rill_msg_make(struct sock *sk, struct sock *to,
 		return ERR_PTR(-ENOMEM);
 	skb_set_owner_w(skb, sk);
 	skb->destructor = rill_skb_destruct;
-	/* The message takes over the reference on the pid. */
-	rill_cb(skb)->cred = *cred;
+	/* The message takes over the reference on the pid, and the files. */
+	rill_cb(skb)->cred = anc->cred;
+	rill_cb(skb)->files = anc->files;
 	rill_cb(skb)->charge = 0;
 	rill_cb(skb)->reading = false;
-	cred->pid = NULL;
+	anc->cred.pid = NULL;
+	anc->files = NULL;
 
 	err = rill_msg_fill(skb, msg, len);
 	if (err) {
@@ -165,7 +172,7 @@ out:
 
 /* Make a message, and queue it when there is room for it. */
 static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
-			 size_t len, struct rill_cred *cred, long timeo)
+			 size_t len, struct rill_anc *anc, long timeo)
 {
 	struct sk_buff *skb;
 	int err;
@@ -176,7 +183,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		err = rill_flow_may_queue(sk, to, &timeo);
 	if (err)
 		goto out;
-	skb = rill_msg_make(sk, to, msg, len, cred);
+	skb = rill_msg_make(sk, to, msg, len, anc);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 	/* What the receiver's filter drops was sent all the same. */
@@ -244,7 +251,7 @@ static int rill_dgram_name(struct sock *sk)
 int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk, *to;
-	struct rill_cred cred = {};
+	struct rill_anc anc = {};
 	long timeo;
 	int err;
 
@@ -264,13 +271,13 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		goto out;
 	err = rill_is_dgram(sk) ? rill_dgram_name(sk) : 0;
 	if (!err && msg->msg_controllen)
-		err = rill_cred_parse(msg, &cred);
+		err = rill_anc_parse(msg, &anc, true);
 	if (err)
 		goto out;
-	if (!cred.pid && rill_wants_cred(sk, to))
-		rill_cred_current(&cred);
-	err = rill_msg_send(sk, to, msg, len, &cred, timeo);
-	rill_cred_clear(&cred);
+	if (!anc.cred.pid && rill_wants_cred(sk, to))
+		rill_cred_current(&anc.cred);
+	err = rill_msg_send(sk, to, msg, len, &anc, timeo);
+	rill_anc_clear(&anc);
 	/*
 	 * This may have had the wake-up of one that sleeps there already.  No
 	 * barrier: those who came later look for themselves.
@@ -362,6 +369,7 @@ static struct sk_buff *rill_msg_begin(struct sock *sk, int *offset)
  */
 static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 {
+	struct scm_fp_list *files = rill_cb(skb)->files;
 	struct rill_cred cred = rill_cb(skb)->cred;
 	unsigned int bytes = skb->truesize;
 	struct sock *from = skb->sk;
@@ -388,6 +396,9 @@ static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 		rill_spare_watch(sk);
 	else
 		consume_skb(skb);
+	/* Purged, while the copy of it failed. */
+	if (unlikely(files))
+		rill_rights_free(files);
 	rill_cred_clear(&cred);
 	/* With the barrier that rill_flow_wake() needs. */
 	rill_flow_uncharge(from, bytes);
@@ -521,6 +532,8 @@ int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 		     int flags)
 {
 	struct sock *sk = sock->sk, *peer;
+	struct scm_fp_list *files = NULL;
+	bool rights, peek = flags & MSG_PEEK;
 	struct sk_buff *skb;
 	int offset, ret;
 	long timeo;
@@ -540,6 +553,12 @@ int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 		return PTR_ERR_OR_ZERO(skb);
 
 	ret = rill_msg_copy(sk, msg, size, flags, skb, offset);
-	rill_msg_end(sk, skb, ret >= 0 && !(flags & MSG_PEEK));
+	rights = ret >= 0 && rill_cb(skb)->files;
+	if (unlikely(rights))
+		files = rill_rights_take(&rill_cb(skb)->files, peek);
+	rill_msg_end(sk, skb, ret >= 0 && !peek);
+	/* After the message: a caller's buffer may hang, or the LSM's answer. */
+	if (unlikely(rights))
+		rill_rights_deliver(msg, files);
 	return ret;
 }

@@ -329,13 +329,13 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 }
 
 /*
- * The bytes that follow have other credentials than those before: put a mark
- * between, together with the first of the bytes, or neither.
+ * The bytes that follow have other credentials than those before, or files: put
+ * a mark between, together with the first of the bytes, or neither.
  */
 static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 			       const struct rill_piece *piece,
 			       const struct rill_limit *limit,
-			       const struct rill_cred *cred)
+			       struct rill_anc *anc)
 {
 	struct rill_slot *open, *slot;
 	struct rill_mark *mark;
@@ -348,7 +348,7 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 	mark = kzalloc(sizeof(*mark), RILL_GFP_DATA);
 	if (!mark)
 		return -ENOMEM;
-	rill_cred_set(&mark->cred, cred);
+	rill_cred_set(&mark->cred, &anc->cred);
 
 	open = rill_slot_open(ring);
 	slot = rill_slot_at(ring, ring->w_pos);
@@ -364,7 +364,13 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 		kfree(mark);
 		return copied;
 	}
-	rill_cred_set(&ring->store->w_cred, cred);
+	rill_cred_set(&ring->store->w_cred, &anc->cred);
+	if (anc->files) {
+		mark->files = anc->files;
+		anc->files = NULL;
+		ring->store->w_mark = mark;
+		WRITE_ONCE(ring->rights, true);
+	}
 	return copied;
 }
 
@@ -372,13 +378,14 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 static ssize_t rill_write_piece(struct rill_ring *ring, struct iov_iter *from,
 				const struct rill_piece *piece,
 				const struct rill_limit *limit,
-				const struct rill_cred *cred)
+				struct rill_anc *anc)
 {
 	struct rill_slot *slot;
 	int err;
 
-	if (unlikely(!rill_cred_eq(&ring->store->w_cred, cred)))
-		return rill_write_mark(ring, from, piece, limit, cred);
+	if (unlikely(anc->files ||
+		     !rill_cred_eq(&ring->store->w_cred, &anc->cred)))
+		return rill_write_mark(ring, from, piece, limit, anc);
 	slot = piece->page ? NULL : rill_slot_open(ring);
 	if (slot)
 		return rill_write_append(ring, slot, from, piece->len) ?:
@@ -395,16 +402,18 @@ static ssize_t rill_write_piece(struct rill_ring *ring, struct iov_iter *from,
  * @from: what to append
  * @by_ref: take pages by reference where that can be; @from is an ITER_BVEC
  * @limit: from rill_ring_limit()
- * @cred: who writes it; a pid of NULL if that is not recorded
+ * @anc: who writes it, with a pid of NULL if that is not recorded; and files,
+ *	which go with the first bytes and are taken from there
  *
  * Appends what fits, up to RILL_CHUNK, and publishes it page by page, so that a
- * reader on another CPU can begin.
+ * reader on another CPU can begin; but at once what goes with files, which tells
+ * a reader where to stop.
  *
  * Return: the bytes appended, or -EAGAIN if the ring is full, -ENOMEM, -EFAULT.
  */
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			bool by_ref, const struct rill_limit *limit,
-			const struct rill_cred *cred)
+			struct rill_anc *anc)
 {
 	/*
 	 * Only a count: what the reader is done with is said by r_pos for slots
@@ -412,6 +421,7 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	 */
 	unsigned long used = ring->head - READ_ONCE(ring->tail);
 	size_t room = used < limit->bytes ? limit->bytes - used : 0;
+	bool files = anc->files;
 	bool made = false;
 	size_t total = 0;
 	ssize_t n = 0;
@@ -431,19 +441,27 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 
 		if (by_ref)
 			rill_piece_get(&piece, from);
-		n = rill_write_piece(ring, from, &piece, limit, cred);
+		n = rill_write_piece(ring, from, &piece, limit, anc);
 		if (n < 0) {
 			if (piece.page)
 				put_page(piece.page);
 			break;
 		}
+		room -= n;
+		total += n;
+		if (unlikely(files))
+			continue;
 		/*
 		 * Release: the bytes, the length and the slot come first.
 		 * Pairs with the acquire in rill_ring_read().
 		 */
 		smp_store_release(&ring->head, ring->head + n);
-		room -= n;
-		total += n;
+	}
+	if (unlikely(files && total)) {
+		ring->store->w_mark->len = total;
+		ring->store->w_mark = NULL;
+		/* Release: the same, and the mark. */
+		smp_store_release(&ring->head, ring->head + total);
 	}
 	/* Nobody else has seen it, and no reader would have it given back. */
 	if (unlikely(made && !total))
@@ -456,9 +474,20 @@ void rill_ring_discard(struct rill_ring *ring)
 {
 	/* Release: what the last writer did; pairs with rill_ring_read(). */
 	smp_store_release(&ring->discard, true);
+	/* The next read would do, but files do not wait for it. */
+	if (READ_ONCE(ring->rights))
+		rill_idle_reset(ring);
 }
 
 /* ---- giving back ---- */
+
+static void rill_mark_free(struct rill_mark *mark)
+{
+	rill_cred_clear(&mark->cred);
+	if (mark->files)
+		rill_rights_free(mark->files);
+	kfree(mark);
+}
 
 /* Give back all that the ring holds, read or not.  Both sides are excluded. */
 void rill_ring_purge(struct rill_ring *ring)
@@ -476,8 +505,7 @@ void rill_ring_purge(struct rill_ring *ring)
 			if (seg != &st->first)
 				kvfree(seg);
 		} else if (slot->flags & RILL_SLOT_MARK) {
-			rill_cred_clear(&slot->mark->cred);
-			kfree(slot->mark);
+			rill_mark_free(slot->mark);
 		} else if (slot->flags & RILL_SLOT_OWN) {
 			rill_page_free(ring, slot->page);
 		} else {
@@ -493,6 +521,9 @@ void rill_ring_purge(struct rill_ring *ring)
 	/* The next bytes are marked anew, if somebody asks for credentials. */
 	rill_cred_clear(&st->w_cred);
 	rill_cred_clear(&st->r_cred);
+	if (st->r_mark)
+		rill_mark_free(st->r_mark);
+	WRITE_ONCE(ring->rights, false);
 	ring->store = NULL;
 	kfree(st);
 	WRITE_ONCE(ring->tail, ring->head);
@@ -506,8 +537,33 @@ struct rill_cursor {
 	struct rill_seg		*seg;
 	u32			pos;
 	u32			off;
+	u32			left;		/* bytes that go with mark's files */
+	struct rill_mark	*mark;		/* with files, not taken yet */
 	const struct rill_cred	*cred;
 };
+
+/* Go past a mark; unless it is a peek, it is given back, or kept for its files. */
+static void rill_cursor_mark(struct rill_store *st, struct rill_cursor *cur,
+			     struct rill_mark *mark, bool peek)
+{
+	if (mark->files) {
+		/* Every byte before it was read, or skipped. */
+		DEBUG_NET_WARN_ON_ONCE(cur->mark || !mark->len);
+		cur->mark = mark;
+		cur->left = mark->len;
+	}
+	if (peek) {
+		cur->cred = &mark->cred;
+		return;
+	}
+	rill_cred_clear(&st->r_cred);
+	st->r_cred = mark->cred;
+	mark->cred.pid = NULL;
+	if (mark->files)
+		st->r_mark = mark;
+	else
+		kfree(mark);
+}
 
 /* Go on to the next slot; unless it is a peek, the slot is given back. */
 static void rill_cursor_next(struct rill_ring *ring, struct rill_cursor *cur,
@@ -517,19 +573,12 @@ static void rill_cursor_next(struct rill_ring *ring, struct rill_cursor *cur,
 	struct rill_seg *old = cur->seg;
 	bool link = slot->flags & RILL_SLOT_LINK;
 
-	if (link) {
+	if (link)
 		cur->seg = slot->next;
-	} else if (slot->flags & RILL_SLOT_MARK) {
-		if (peek) {
-			cur->cred = &slot->mark->cred;
-		} else {
-			rill_cred_clear(&st->r_cred);
-			st->r_cred = slot->mark->cred;
-			kfree(slot->mark);
-		}
-	} else if (!peek) {
+	else if (slot->flags & RILL_SLOT_MARK)
+		rill_cursor_mark(st, cur, slot->mark, peek);
+	else if (!peek)
 		rill_page_put(ring, slot);
-	}
 	cur->pos++;
 	cur->off = 0;
 	if (peek)
@@ -550,6 +599,35 @@ static bool rill_mark_stops(const struct rill_read *rd,
 	       !rill_cred_eq(&rd->cred, &slot->mark->cred);
 }
 
+/* A peek has skipped n bytes. */
+static void rill_cursor_skip(struct rill_cursor *cur, size_t n)
+{
+	if (n >= cur->left)
+		cur->mark = NULL;
+	else
+		cur->left -= n;
+}
+
+/*
+ * The first byte of those that go with files has been copied, or with a peek any
+ * of them: the files are the read's, which ends where these bytes do.
+ */
+static void rill_read_rights(struct rill_ring *ring, struct rill_cursor *cur,
+			     struct rill_read *rd)
+{
+	struct rill_mark *mark = cur->mark;
+
+	cur->mark = NULL;
+	DEBUG_NET_WARN_ON_ONCE(rd->rights);
+	rd->rights = true;
+	rd->end = ring->tail + cur->left;
+	rd->files = rill_rights_take(&mark->files, rd->peek);
+	if (!rd->peek) {
+		ring->store->r_mark = NULL;
+		kfree(mark);
+	}
+}
+
 static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
 			     struct iov_iter *to)
 {
@@ -568,7 +646,7 @@ static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
 /**
  * rill_ring_read() - take bytes, or look at them
  * @ring: the caller's own ring
- * @rd: where to and how; rd->cred may get a reference
+ * @rd: where to and how; rd->cred and rd->files may get references
  *
  * Takes up to RILL_CHUNK; a peek has no such bound.
  *
@@ -590,6 +668,14 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		rill_ring_purge(ring);
 		return 0;
 	}
+	if (unlikely(rd->rights)) {
+		/* Others may have read on meanwhile. */
+		if ((long)(rd->end - ring->tail) <= 0) {
+			rd->stopped = true;
+			return 0;
+		}
+		avail = rd->end - ring->tail;
+	}
 	if (!avail)
 		return 0;
 	DEBUG_NET_WARN_ON_ONCE((long)avail < 0 || !ring->store);
@@ -598,8 +684,10 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	st = ring->store;
 	cur = (struct rill_cursor){
 		.seg = st->r_seg, .pos = ring->r_pos, .off = st->r_off,
-		.cred = &st->r_cred,
+		.mark = st->r_mark, .cred = &st->r_cred,
 	};
+	if (unlikely(cur.mark))
+		cur.left = cur.mark->len;
 
 	while (len && avail) {
 		struct rill_slot *slot = &cur.seg->slot[cur.pos & cur.seg->mask];
@@ -629,9 +717,13 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 			skip -= n;
 			cur.off += n;
 			avail -= n;
+			if (unlikely(cur.mark))
+				rill_cursor_skip(&cur, n);
 			continue;
 		}
 		n = min(n, len);
+		if (unlikely(cur.mark))
+			n = min_t(size_t, n, cur.left);
 		if (!rd->total && rd->by_cred)
 			rill_cred_set(&rd->cred, cur.cred);
 		if (rd->pipe)
@@ -640,6 +732,10 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 			copied = rill_slot_copy(slot, cur.off, n, rd->to);
 		if (copied < 0)
 			return total ?: copied;
+		if (unlikely(cur.mark && copied)) {
+			rill_read_rights(ring, &cur, rd);
+			avail = cur.left;
+		}
 		cur.off += copied;
 		avail -= copied;
 		len -= copied;
@@ -656,6 +752,8 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		if (!READ_ONCE(slot->flags) && cur.off == slot->len)
 			rill_cursor_next(ring, &cur, slot, rd->peek);
 	}
+	if (unlikely(rd->rights && !avail))
+		rd->stopped = true;
 	return total;
 }
 

@@ -36,10 +36,12 @@ struct rill_slot {
 
 /*
  * What stands beside the bytes that follow it: the credentials of who wrote
- * them.  Files of SCM_RIGHTS will sit here.
+ * them; and files, which go with the first so many of these bytes.
  */
 struct rill_mark {
 	struct rill_cred	cred;
+	struct scm_fp_list	*files;		/* or NULL */
+	u32			len;		/* bytes that came with them */
 };
 
 /* A power-of-two array of slots, used in a circle. */
@@ -65,12 +67,14 @@ struct rill_store {
 	u32			sp_got;		/* the same in pages of PAGE_SIZE */
 	bool			w_open;		/* the last slot may grow */
 	struct rill_cred	w_cred;		/* of the last mark */
+	struct rill_mark	*w_mark;	/* with files, to be published */
 
 	struct rill_seg		*r_seg ____cacheline_aligned;
 	u32			r_off;		/* bytes read of the slot at r_pos */
 	u32			sp_head;	/* spares put, ever */
 	u32			sp_put;		/* the same in pages of PAGE_SIZE */
 	struct rill_cred	r_cred;		/* of the bytes at tail */
+	struct rill_mark	*r_mark;	/* with files, for the byte at tail */
 
 	struct page		*spare[RILL_SPARES] ____cacheline_aligned;
 	/* The first segment; must be last. */
@@ -127,17 +131,20 @@ struct rill_read {
 	size_t			skip;		/* with peek: start this far in */
 	bool			peek;
 	bool			by_cred;	/* stop where credentials change */
-	bool			stopped;	/* it did, or the pipe is full */
+	bool			stopped;	/* it may not go on */
 	size_t			need;		/* so many unread are worth a pass */
 	size_t			total;		/* bytes copied, of all calls */
 	struct rill_cred	cred;		/* of the first byte; referenced */
+	bool			rights;		/* it met files, and ends with .. */
+	unsigned long		end;		/* .. the bytes up to there */
+	struct scm_fp_list	*files;		/* taken; or NULL: no memory */
 };
 
 void rill_ring_init(struct rill_ring *ring);
 void rill_ring_free(struct rill_ring *ring);
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			bool by_ref, const struct rill_limit *limit,
-			const struct rill_cred *cred);
+			struct rill_anc *anc);
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd);
 void rill_ring_consumed(struct rill_ring *ring, struct sock *writer);
 bool rill_ring_want(struct rill_ring *ring, int what);
@@ -181,6 +188,7 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 
 /* idle.c */
 void rill_idle_add(struct rill_ring *ring);
+void rill_idle_reset(struct rill_ring *ring);
 void rill_idle_forget(struct rill_ring *ring);
 void rill_idle_exit(void);
 

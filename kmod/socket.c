@@ -358,6 +358,12 @@ static const struct proto_ops rill_dgram_ops = {
 	RILL_COMPAT_SENDPAGE(sock_no_sendpage)
 };
 
+/* Is this what a socket of the family has, whatever its number? */
+bool rill_ops_are_own(const struct proto_ops *ops)
+{
+	return ops->release == rill_release;
+}
+
 static int rill_create(struct net *net, struct socket *sock, int protocol,
 		       int kern)
 {

@@ -171,5 +171,7 @@ ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
 	ret = rill_stream_read(sk, peer, &rd, sock_rcvlowat(sk, 0, rd.len),
 			       timeo);
 	rill_cred_clear(&rd.cred);
+	/* A pipe has no room for files: as with read(), they are closed. */
+	rill_rights_drop(rd.files);
 	return ret;
 }

@@ -48,7 +48,7 @@ static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
  */
 static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 				struct iov_iter *from, bool by_ref,
-				const struct rill_cred *cred, bool *wake)
+				struct rill_anc *anc, bool *wake)
 {
 	struct rill_ring *ring = &rill_sk(peer)->ring;
 	struct rill_limit limit;
@@ -59,7 +59,7 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 	for (;;) {
 		n = -EPIPE;
 		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
-			n = rill_ring_write(ring, from, by_ref, &limit, cred);
+			n = rill_ring_write(ring, from, by_ref, &limit, anc);
 		if (n <= 0)
 			return total ?: n;
 		*wake = true;
@@ -76,7 +76,7 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 
 static int rill_stream_write(struct sock *sk, struct sock *peer,
 			     struct iov_iter *from, bool by_ref,
-			     const struct rill_cred *cred, long timeo)
+			     struct rill_anc *anc, long timeo)
 {
 	struct rill_sock *rs = rill_sk(sk);
 	struct rill_ring *ring = &rill_sk(peer)->ring;
@@ -89,7 +89,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			err = sock_intr_errno(timeo);
 			break;
 		}
-		n = rill_stream_fill(sk, peer, from, by_ref, cred, &wake);
+		n = rill_stream_fill(sk, peer, from, by_ref, anc, &wake);
 		mutex_unlock(&rs->tx_mutex);
 		/*
 		 * The unlock before the look at dead, see rill_ring_kill(); and
@@ -142,7 +142,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 int rill_stream_send(struct socket *sock, struct msghdr *msg, bool by_ref)
 {
 	struct sock *sk = sock->sk, *peer;
-	struct rill_cred cred = {};
+	struct rill_anc anc = {};
 	long timeo;
 	int err;
 
@@ -154,16 +154,17 @@ int rill_stream_send(struct socket *sock, struct msghdr *msg, bool by_ref)
 		return PTR_ERR(peer);
 
 	if (msg->msg_controllen) {
-		err = rill_cred_parse(msg, &cred);
+		/* As in unix(7), no bytes carry no files. */
+		err = rill_anc_parse(msg, &anc, iov_iter_count(&msg->msg_iter));
 		if (err)
 			return err;
 	}
-	if (!cred.pid && rill_wants_cred(sk, peer))
-		rill_cred_current(&cred);
+	if (!anc.cred.pid && rill_wants_cred(sk, peer))
+		rill_cred_current(&anc.cred);
 	/* The count that is returned is an int. */
 	iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
-	err = rill_stream_write(sk, peer, &msg->msg_iter, by_ref, &cred, timeo);
-	rill_cred_clear(&cred);
+	err = rill_stream_write(sk, peer, &msg->msg_iter, by_ref, &anc, timeo);
+	rill_anc_clear(&anc);
 	rill_connection_sigpipe(msg, err);
 	return err;
 }
@@ -246,6 +247,9 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 		rill_ring_limit(ring, peer, &limit);
 		rd->need = min(rd->skip + target, limit.bytes);
 		rd->need = max(rd->need, rd->skip + 1);
+		/* No hope for more where files may end it. */
+		if (unlikely(READ_ONCE(ring->rights)))
+			rd->need = rd->skip + 1;
 		if (wait && !rill_read_ready(sk, peer, rd))
 			return 0;
 	}
@@ -377,6 +381,8 @@ int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		rill_name_copy(msg, peer);
 		if (rd.by_cred)
 			rill_cred_report(sk, msg, &rd.cred);
+		if (unlikely(rd.rights))
+			rill_rights_deliver(msg, rd.files);
 		if (msg->msg_get_inq)
 			msg->msg_inq = min_t(long, INT_MAX,
 					     rill_recv_queue(sk));

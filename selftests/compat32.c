@@ -3,7 +3,7 @@
  * A 32-bit program on a 64-bit kernel: where its structures differ (time-outs,
  * control messages, message headers, filters, ioctls), and where they must not.
  */
-#include "rill_test_data.h"
+#include "rill_test_fds.h"
 
 #include <linux/filter.h>
 
@@ -162,10 +162,46 @@ TEST_F(compat, credentials)
 	EXPECT_EQ(CMSG_SPACE(sizeof(uc)), m.controllen);
 	EXPECT_EQ(-EINVAL, rd_send_cmsg(self->fd[0], "x", 1, 0, SOL_SOCKET,
 					SCM_CREDENTIALS, &mine, sizeof(mine) - 1));
-	if (variant->family == RT_RILL) {
-		EXPECT_EQ(-EOPNOTSUPP, rd_send_cmsg(self->fd[0], "x", 1, 0, SOL_SOCKET,
-						    SCM_RIGHTS, &self->fd[0], sizeof(int)));
-	}
+}
+
+TEST_F(compat, files)
+{
+	struct rr_pipe p, q;
+	struct rr_msg m;
+	int two[2];
+
+	ASSERT_EQ(0, rt_set_int(self->fd[1], SOL_SOCKET, SO_PASSCRED, 1));
+	ASSERT_EQ(0, rr_pipe(&p));
+	ASSERT_EQ(0, rr_pipe(&q));
+	two[0] = p.w;
+	two[1] = q.w;
+	/* Both kinds in the layout of 32 bits. */
+	ASSERT_EQ(1, rr_send(self->fd[0], "x", 1, 0, two, 2));
+	ASSERT_EQ(1, rr_recv(self->fd[1], &sink, 1, MSG_CMSG_CLOEXEC, &m));
+	EXPECT_EQ(0, m.flags & MSG_CTRUNC);
+	EXPECT_TRUE(m.creds);
+	EXPECT_EQ(getpid(), m.ucred.pid);
+	ASSERT_EQ(2, m.n);
+	EXPECT_TRUE(rr_cloexec(m.fd[0]));
+	EXPECT_TRUE(rr_is_pipe(m.fd[0], &p));
+	EXPECT_TRUE(rr_is_pipe(m.fd[1], &q));
+	rr_close(&m);
+
+	/* Room for the credentials and one of the two. */
+	ASSERT_EQ(1, rr_send(self->fd[0], "x", 1, 0, two, 2));
+	close(p.w);
+	close(q.w);
+	ASSERT_EQ(1, rr_recv_room(self->fd[1], &sink, 1, 0,
+				  CMSG_SPACE(sizeof(struct ucred)) +
+				  CMSG_LEN(sizeof(int)), &m));
+	EXPECT_EQ(MSG_CTRUNC, m.flags & MSG_CTRUNC);
+	ASSERT_EQ(1, m.n);
+	EXPECT_TRUE(rr_is_pipe(m.fd[0], &p));
+	EXPECT_TRUE(rr_gone(&q));
+	rr_close(&m);
+	EXPECT_TRUE(rr_gone(&p));
+	close(p.r);
+	close(q.r);
 }
 
 TEST_F(compat, short_control)

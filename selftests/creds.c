@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ancillary data: SCM_CREDENTIALS with SO_PASSCRED, who may claim what, how a
- * stream keeps the bytes of different senders apart; what SCM_RIGHTS says.
+ * stream keeps the bytes of different senders apart.  Files: see rights.c.
  */
 #include "rill_test_data.h"
 
@@ -328,59 +328,6 @@ TEST_F(creds, other_kinds)
 	/* What is meant for somebody else is not looked at. */
 	EXPECT_EQ(1, rd_send_cmsg(self->fd[0], "x", 1, 0, 0, 8, &v, 4));
 	EXPECT_EQ(1, rt_drain(self->fd[1], 100));
-}
-
-static int count_fds(void)
-{
-	int n = 0, i;
-
-	for (i = 0; i < 256; i++)
-		n += fcntl(i, F_GETFD) >= 0;
-	return n;
-}
-
-TEST_F(creds, rights)
-{
-	struct ucred uc = me();
-	union {
-		char buf[CMSG_SPACE(sizeof(uc)) + CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = { 0 };
-	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	int p[2], before, i;
-	char b;
-
-	if (variant->family == RT_UNIX)
-		SKIP(return, "AF_RILL passes no files yet");
-	ASSERT_EQ(0, pipe(p));
-	before = count_fds();
-	for (i = 0; i < 100; i++) {
-		/* errno: send EOPNOTSUPP */
-		EXPECT_EQ(-EOPNOTSUPP, rd_send_cmsg(self->fd[0], "x", 1, 0, SOL_SOCKET,
-						    SCM_RIGHTS, &p[1], sizeof(int)));
-	}
-	/* Behind one that is good. */
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_CREDENTIALS;
-	c->cmsg_len = CMSG_LEN(sizeof(uc));
-	memcpy(CMSG_DATA(c), &uc, sizeof(uc));
-	c = CMSG_NXTHDR(&msg, c);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &p[1], sizeof(int));
-	EXPECT_EQ(-EOPNOTSUPP, SYS(sendmsg(self->fd[0], &msg, 0)));
-	EXPECT_EQ(before, count_fds());
-	EXPECT_EQ(0, rt_drain(self->fd[1], 100));
-	/* Nobody holds the pipe but us: with our close it ends. */
-	close(p[1]);
-	EXPECT_EQ(0, SYS(read(p[0], &b, 1)));
-	close(p[0]);
 }
 
 /* ---- not enough room for what came along ------------------------------- */
