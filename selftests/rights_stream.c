@@ -589,7 +589,7 @@ TEST_F(stream, splice_in)
 
 #define WRITERS		3
 #define READERS		2
-#define RECORDS		1000	/* of each writer */
+#define RECORDS		200	/* of each writer */
 
 /* As long as a power of two, so that a buffer holds no part of one. */
 struct record {
