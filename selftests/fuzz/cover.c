@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Coverage: KCOV of every thread that runs a program, counted in points.
+ *
+ * A point is a place where the compiler put a call to count (one a basic block).
+ * All that there are is in a list made of rill.ko (selftests/fuzz/points), with
+ * function and line, so what was not reached can be named.  A reason for it
+ * stands in unreached.txt, by function and text of the line, which outlive
+ * changes elsewhere and other compilers.
+ */
+#include "fuzz.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define KCOV_PATH	"/sys/kernel/debug/kcov"
+#define KCOV_INIT_TRACE	_IOR('c', 1, unsigned long)
+#define KCOV_ENABLE	_IO('c', 100)
+#define KCOV_TRACE_PC	0
+
+#define TABLE		(1 << 16)
+#define THREADS		(1 + FZ_HELPERS)
+#define CHILD_PCS	(1 << 13)
+/* Where KASLR may put a kernel, of which KCOV does not tell. */
+#define SLIDE_STEP	0x200000UL
+#define SLIDE_MAX	0x40000000UL
+
+struct point {
+	uint64_t	pc;
+	char		*function, *line, *text;
+};
+
+struct reason {
+	char		*function, *text, *why;
+	bool		used;
+};
+
+unsigned int fz_npoints;
+static struct point points[FZ_POINTS];
+static struct reason reasons[512];
+static unsigned int nreasons;
+static struct { uint64_t pc; uint16_t point; } table[TABLE];
+static uint64_t low = ~0ULL, high, slide;
+static bool slide_known;
+
+static _Atomic uint64_t *area[THREADS], *child_area;
+
+static unsigned int table_at(uint64_t pc)
+{
+	unsigned int at = (pc * 0x9e3779b97f4a7c15ULL) >> 48;
+
+	while (table[at].pc && table[at].pc != pc)
+		at = (at + 1) % TABLE;
+	return at;
+}
+
+static uint64_t section_base(const char *name)
+{
+	char path[128], text[32];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/rill/sections/%s", name);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return strtoull(text, NULL, 16);
+}
+
+/* Lines of section, offset, function, place, text, with tabs between. */
+int fz_cover_load(const char *path)
+{
+	char line[1024], *field[5], *save;
+	FILE *f = fopen(path, "r");
+
+	if (!f) {
+		perror(path);
+		return -1;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		uint64_t base = 0;
+		struct point *p;
+		unsigned int at, n = 0;
+
+		line[strcspn(line, "\n")] = '\0';
+		for (char *s = strtok_r(line, "\t", &save); s && n < 5;
+		     s = strtok_r(NULL, "\t", &save))
+			field[n++] = s;
+		if (n < 4 || *line == '#')
+			continue;
+		if (fz_npoints == FZ_POINTS) {
+			fprintf(stderr, "%s: too many points\n", path);
+			fclose(f);
+			return -1;
+		}
+		p = &points[fz_npoints];
+		p->function = strdup(field[2]);
+		p->line = strdup(field[3]);
+		p->text = strdup(n > 4 ? field[4] : "");
+		/* What ran at boot is gone, and its memory may be others'. */
+		if (!strncmp(field[0], ".text", 5))
+			base = section_base(field[0]);
+		if (base) {
+			p->pc = base + strtoull(field[1], NULL, 16);
+			low = p->pc < low ? p->pc : low;
+			high = p->pc > high ? p->pc : high;
+			at = table_at(p->pc);
+			table[at].pc = p->pc;
+			table[at].point = fz_npoints;
+		}
+		fz_npoints++;
+	}
+	fclose(f);
+	if (!high) {
+		fprintf(stderr, "%s: is it of the module that is loaded?\n", path);
+		return -1;
+	}
+	return 0;
+}
+
+/* Lines as "function: part of the line, or * -- why". */
+int fz_cover_reasons(const char *text)
+{
+	char *all = strdup(text), *save, *line;
+
+	for (line = strtok_r(all, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *colon = strstr(line, ": "), *dash = strstr(line, " -- ");
+
+		if (*line == '#' || !*line)
+			continue;
+		if (!colon || !dash || dash < colon || nreasons == ARRAY_SIZE(reasons)) {
+			fprintf(stderr, "unreached: \"%s\"?\n", line);
+			return -1;
+		}
+		*colon = *dash = '\0';
+		reasons[nreasons].function = line;
+		reasons[nreasons].text = colon + 2;
+		reasons[nreasons].why = dash + 4;
+		nreasons++;
+	}
+	return 0;
+}
+
+bool fz_cover_on(void)
+{
+	return fz_npoints && !access(KCOV_PATH, R_OK | W_OK);
+}
+
+static _Atomic uint64_t *kcov_open(unsigned long pcs)
+{
+	int fd = open(KCOV_PATH, O_RDWR | O_CLOEXEC);
+	void *at;
+
+	if (fd < 0)
+		return NULL;
+	if (ioctl(fd, KCOV_INIT_TRACE, pcs))
+		return NULL;
+	at = mmap(NULL, pcs * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED || ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
+		return NULL;
+	return at;
+}
+
+/* From here on what the calling thread does is counted. */
+void fz_cover_thread(unsigned int nr)
+{
+	if (!fz_npoints)
+		return;
+	area[nr] = kcov_open(FZ_PCS);
+	if (!area[nr]) {
+		perror(KCOV_PATH);
+		exit(2);
+	}
+}
+
+static int point_of(uint64_t pc)
+{
+	unsigned int at = table_at(pc);
+
+	return table[at].pc ? table[at].point : -1;
+}
+
+/* The module's addresses as KCOV tells them may be shifted: by how much? */
+static void slide_find(const _Atomic uint64_t *pcs, uint64_t n)
+{
+	unsigned long try;
+
+	for (try = 0; try < SLIDE_MAX; try += SLIDE_STEP) {
+		unsigned int known = 0;
+
+		for (uint64_t i = 0; i < n; i++)
+			known += point_of(pcs[i] + try) >= 0;
+		if (known >= 3) {
+			slide = try;
+			slide_known = true;
+			return;
+		}
+	}
+}
+
+static void run_add(int point, unsigned int edge)
+{
+	struct fz_cover *cv = &fz_state->cover;
+
+	if (!atomic_exchange_explicit(&cv->run.point_hit[point], 1, memory_order_relaxed))
+		cv->run.point[atomic_fetch_add(&cv->run.npoints, 1)] = point;
+	if (!cv->run.edge_hit[edge] && !atomic_exchange(&cv->run.edge_hit[edge], 1))
+		cv->run.edge[atomic_fetch_add(&cv->run.nedges, 1)] = edge;
+}
+
+static void collect(_Atomic uint64_t *from, uint64_t max)
+{
+	struct fz_cover *cv = &fz_state->cover;
+	uint64_t n = from[0];
+	unsigned int prev = 0;
+
+	if (n > max - 1)
+		n = max - 1;
+	if (n && !slide_known)
+		slide_find(from + 1, n);
+	for (uint64_t i = 1; i <= n; i++) {
+		uint64_t pc = from[i] + slide;
+		int point = point_of(pc);
+
+		if (point < 0) {
+			/* Where the kernel counts everything there is much else. */
+			if (pc >= low && pc <= high) {
+				cv->strange_pc = pc;
+				cv->strange++;
+			}
+			continue;
+		}
+		run_add(point, (prev * 31 + point) % FZ_EDGES);
+		prev = point + 1;
+	}
+	from[0] = 0;
+}
+
+void fz_cover_child(void)
+{
+	if (fz_npoints)
+		child_area = kcov_open(CHILD_PCS);
+}
+
+void fz_cover_child_end(void)
+{
+	if (child_area)
+		collect(child_area, CHILD_PCS);
+}
+
+void fz_cover_begin(void)
+{
+	struct fz_cover *cv = &fz_state->cover;
+
+	if (!fz_npoints)
+		return;
+	for (unsigned int i = 0; i < cv->run.npoints; i++)
+		cv->run.point_hit[cv->run.point[i]] = 0;
+	for (unsigned int i = 0; i < cv->run.nedges; i++)
+		cv->run.edge_hit[cv->run.edge[i]] = 0;
+	cv->run.npoints = 0;
+	cv->run.nedges = 0;
+	for (unsigned int i = 0; i < THREADS; i++)
+		area[i][0] = 0;
+}
+
+void fz_cover_end(void)
+{
+	for (unsigned int i = 0; fz_npoints && i < THREADS; i++)
+		collect(area[i], FZ_PCS);
+}
+
+/* What this run reached is reached.  How many points are new, and which. */
+unsigned int fz_cover_merge(uint16_t *list, unsigned int max, unsigned int *edges)
+{
+	struct fz_cover *cv = &fz_state->cover;
+	unsigned int n = 0;
+
+	*edges = 0;
+	for (unsigned int i = 0; i < cv->run.npoints; i++) {
+		if (cv->point[cv->run.point[i]])
+			continue;
+		cv->point[cv->run.point[i]] = 1;
+		cv->npoints++;
+		if (n < max)
+			list[n++] = cv->run.point[i];
+	}
+	for (unsigned int i = 0; i < cv->run.nedges; i++) {
+		if (cv->edge[cv->run.edge[i]])
+			continue;
+		cv->edge[cv->run.edge[i]] = 1;
+		cv->nedges++;
+		(*edges)++;
+	}
+	return n;
+}
+
+/* Has this run reached all of them? */
+bool fz_cover_has(const uint16_t *list, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (!fz_state->cover.run.point_hit[list[i]])
+			return false;
+	return true;
+}
+
+/* Points and edges of this run as bits, added to the map. */
+void fz_cover_map(uint8_t *map)
+{
+	struct fz_cover *cv = &fz_state->cover;
+
+	for (unsigned int i = 0; i < cv->run.npoints; i++)
+		map[cv->run.point[i] / 8] |= 1 << cv->run.point[i] % 8;
+	for (unsigned int i = 0; i < cv->run.nedges; i++) {
+		unsigned int at = FZ_POINTS + cv->run.edge[i];
+
+		map[at / 8] |= 1 << at % 8;
+	}
+}
+
+static const char *reason_of(const struct point *p)
+{
+	const char *why = NULL;
+
+	for (unsigned int i = 0; i < nreasons; i++) {
+		struct reason *r = &reasons[i];
+
+		if (strcmp(r->function, p->function) ||
+		    (strcmp(r->text, "*") && !strstr(p->text, r->text)))
+			continue;
+		r->used = true;
+		if (!why)
+			why = r->why;
+	}
+	return why;
+}
+
+/* Returns how many points are neither reached nor explained. */
+unsigned int fz_cover_report(void)
+{
+	const struct fz_cover *cv = &fz_state->cover;
+	unsigned int explained = 0, open = 0;
+
+	for (unsigned int i = 0; i < fz_npoints; i++) {
+		const struct point *p = &points[i];
+		const char *why;
+
+		if (cv->point[i])
+			continue;
+		why = reason_of(p);
+		if (why)
+			explained++;
+		else
+			open++;
+		printf("# unreached %s %s: %s -- %s\n", p->line, p->function, p->text,
+		       why ?: "NO REASON");
+	}
+	for (unsigned int i = 0; i < nreasons; i++)
+		if (!reasons[i].used)
+			printf("# reached, or gone, has a reason: %s: %s\n", reasons[i].function,
+			       reasons[i].text);
+	printf("# coverage: %u of %u blocks (%.1f %%); not reached: %u with a reason, %u without\n",
+	       cv->npoints, fz_npoints, 100.0 * cv->npoints / fz_npoints, explained, open);
+	return open;
+}
