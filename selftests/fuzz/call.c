@@ -287,7 +287,7 @@ CALL(fill)
 {
 	long n, total = 0;
 
-	for (int i = 0; i < 2000 && total < 4 << 20; i++) {
+	for (int i = 0; i < 400 && total < 1 << 20; i++) {
 		n = syscall(SYS_sendto, FD(0), MEM(1), LEN(1), MSG_DONTWAIT | MSG_NOSIGNAL,
 			    NULL, 0);
 		if (n < 0)
@@ -299,7 +299,7 @@ CALL(fill)
 
 CALL(drain)
 {
-	for (int i = 0; i < 4000; i++)
+	for (int i = 0; i < 400; i++)
 		if (syscall(SYS_recvfrom, FD(0), MEM(1), LEN(1), MSG_DONTWAIT, NULL, NULL) <= 0)
 			return i ? i : -errno;
 	return 0;
@@ -694,7 +694,7 @@ const struct fz_desc fz_descs[] = {
 	{ DO(getsockname), 2, .arg = { fd(FZ_SOCK), buf() } },
 	{ DO(getpeername), 2, .arg = { fd(FZ_SOCK), buf() } },
 	{ DO(shutdown), 8, .arg = { fd(FZ_SOCK), one_of(how) } },
-	{ DO(close), 12, .arg = { fd(FZ_ANY) } },
+	{ DO(close), 12, .closes = true, .arg = { fd(FZ_ANY) } },
 	{ DO(dup), 2, 1, FZ_SOCK, .arg = { fd(FZ_ANY) } },
 	{ DO(send), 14, .arg = { fd(FZ_SOCK), buf(), flags(msg) } },
 	{ DO(sendto), 10, .arg = { fd(FZ_SOCK), buf(), flags(msg), addr() } },

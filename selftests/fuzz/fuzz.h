@@ -161,6 +161,7 @@ struct fz_desc {
 	uint8_t			rets;
 	uint8_t			thing;		/* of what it returns */
 	bool			first;		/* by the first thread only */
+	bool			closes;		/* and may linger */
 	struct fz_argdesc	arg[FZ_ARGS];
 };
 

@@ -212,7 +212,7 @@ static bool log_is_clean(void)
 		"BUG:", "WARNING:", "Oops", "general protection", "UBSAN", "KASAN", "KCSAN",
 		"possible recursive", "possible circular", "inconsistent lock", "refcount_t:",
 		"suspicious RCU", "sleeping function", "corruption", "INFO: task", "stall",
-		"ODEBUG", "kernel BUG", "Bad page", "leaked", "Objects remaining",
+		"ODEBUG", "kernel BUG", "Bad page", "Objects remaining",
 	};
 	char text[2048];
 	bool clean = true;

@@ -251,8 +251,12 @@ static void make_sensible(struct fz_rand *r, struct fz_call *c)
 		c->arg[2].v = one_in(r, 30) ? fz_family : 0;
 	else if (!strcmp(name, "listen"))
 		c->arg[1].v = one_in(r, 3) ? (int64_t)fz_below(r, 5) : 0;
-	else if (!strcmp(name, "setsockopt"))
+	else if (!strcmp(name, "setsockopt")) {
 		c->arg[4].it[0] = (struct fz_item){ .a = option_size(c->arg[1].v) };
+		/* Waiting is slow. */
+		if (FZ_OPT_NAME(c->arg[1].v) == SO_LINGER && !one_in(r, 10))
+			c->arg[3].v = 0;
+	}
 	else if (!strcmp(name, "getsockopt")) {
 		c->arg[2].it[0].a = option_size(c->arg[1].v);
 		c->arg[3].v = 0;

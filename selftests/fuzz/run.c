@@ -193,7 +193,7 @@ static bool helpers_stop(void)
 	for (int i = 0; i < FZ_HELPERS; i++) {
 		struct helper *h = &helpers[i];
 
-		for (int n = 0; h->busy && n < STOP_TRIES; n++) {
+		for (int n = 0; h->busy && n < (env.lingers ? STOP_TRIES / 20 : STOP_TRIES); n++) {
 			syscall(SYS_tgkill, getpid(), h->tid, SIGUSR1);
 			futex(&h->busy, FUTEX_WAIT_PRIVATE, 1, &limit);
 		}
@@ -253,6 +253,8 @@ void fz_run(const struct fz_prog *prog, struct fz_verdict *verdict, bool verbose
 
 		if (fz_descs[c->op].first && mode != FZ_FORK)
 			mode = FZ_HERE;
+		else if (env.lingers && fz_descs[c->op].closes && mode == FZ_HERE)
+			mode = FZ_ASYNC;	/* no signal ends that */
 		if (mode == FZ_FORK)
 			by_child(c);
 		else if (mode == FZ_HERE)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define NEW_MAX		64
-#define LIFE		2.0	/* seconds */
+#define LIFE		4.0	/* seconds */
 
 double fz_now(void)
 {
