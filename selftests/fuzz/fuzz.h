@@ -168,6 +168,7 @@ struct fz_desc {
 extern const struct fz_desc fz_descs[];
 extern const unsigned int fz_ndescs;
 int fz_desc_find(const char *name);
+bool fz_may_not_fail(const struct fz_call *call);
 
 /* ---- running (run.c) ---- */
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define FRESH_SECONDS	5	/* unasked */
-#define WORK_SECONDS	30	/* a working process is stuck after so long */
+#define STUCK_SECONDS	15	/* a program that takes longer does not end */
 #define GONE_SECONDS	20	/* sockets that are not gone by then are lost */
 #define TELL_SECONDS	10
 
@@ -300,11 +300,15 @@ static void print_stuck(pid_t pid)
 /* Wait for the working process.  False: it was in trouble. */
 static bool wait_for(pid_t pid)
 {
-	double until = fz_now() + WORK_SECONDS * fz_options.slow;
+	double patience = STUCK_SECONDS * fz_options.slow, until = fz_now() + patience;
+	uint64_t seen = fz_state->nrecent;
 	int status;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (fz_now() > until) {
+		if (fz_state->nrecent != seen) {
+			seen = fz_state->nrecent;
+			until = fz_now() + patience;
+		} else if (fz_now() > until) {
 			printf("# the working process hangs\n");
 			print_stuck(pid);
 			fflush(stdout);

@@ -240,8 +240,41 @@ static void make_arg(struct fz_rand *r, const struct guess *g, struct fz_call *c
 	}
 }
 
+static void make_option(struct fz_rand *r, struct fz_call *c)
+{
+	switch (FZ_OPT_NAME(c->arg[1].v)) {
+	case SO_LINGER:
+		/* Waiting is slow. */
+		if (!one_in(r, 10))
+			c->arg[3].v = 0;
+		break;
+	case SO_RCVTIMEO:
+	case SO_SNDTIMEO:
+		c->arg[2].v = 0;
+		c->arg[3].v = 1 + fz_below(r, 3000);
+		break;
+	case SO_PEEK_OFF:
+		c->arg[2].v = (int64_t)fz_below(r, 200) - 1;
+		break;
+	case SO_ATTACH_FILTER:
+		c->arg[2].v = fz_below(r, 6);
+		break;
+	}
+}
+
+/* Pipes and files have two ends that do not do the same. */
+static void make_splice(struct fz_rand *r, const struct guess *g, struct fz_call *c)
+{
+	bool in = one_in(r, 2);
+
+	c->arg[in].v = slot_of(r, g, FZ_PIPE);
+	c->arg[!in].v = slot_of(r, g, one_in(r, 6) ? FZ_FILE : FZ_SOCK);
+	c->arg[2].v = length(r);
+	c->arg[4].v = 0;
+}
+
 /* Some numbers only make sense together, or in a range. */
-static void make_sensible(struct fz_rand *r, struct fz_call *c)
+static void make_sensible(struct fz_rand *r, const struct guess *g, struct fz_call *c)
 {
 	const char *name = fz_descs[c->op].name;
 
@@ -253,9 +286,7 @@ static void make_sensible(struct fz_rand *r, struct fz_call *c)
 		c->arg[1].v = one_in(r, 3) ? (int64_t)fz_below(r, 5) : 0;
 	else if (!strcmp(name, "setsockopt")) {
 		c->arg[4].it[0] = (struct fz_item){ .a = option_size(c->arg[1].v) };
-		/* Waiting is slow. */
-		if (FZ_OPT_NAME(c->arg[1].v) == SO_LINGER && !one_in(r, 10))
-			c->arg[3].v = 0;
+		make_option(r, c);
 	}
 	else if (!strcmp(name, "getsockopt")) {
 		c->arg[2].it[0].a = option_size(c->arg[1].v);
@@ -267,8 +298,9 @@ static void make_sensible(struct fz_rand *r, struct fz_call *c)
 		   !strcmp(name, "accept")) {
 		c->arg[1].it[0].a = one_in(r, 2) ? 128 : fz_below(r, 130);
 	} else if (!strcmp(name, "splice")) {
-		c->arg[2].v = length(r);
-		c->arg[4].v = 0;
+		make_splice(r, g, c);
+	} else if (!strcmp(name, "file")) {
+		c->arg[0].v = one_in(r, 2) ? 0 : c->arg[0].v;
 	} else if (!strcmp(name, "sendfile")) {
 		c->arg[2].v = fz_below(r, 3) * 4000 - 1;
 		c->arg[3].v = length(r);
@@ -318,7 +350,7 @@ static void make_call(struct fz_rand *r, const struct guess *g, struct fz_call *
 	c->ret[1] = (c->ret[0] + 1 + fz_below(r, FZ_SLOTS - 1)) % FZ_SLOTS;
 	for (unsigned int i = 0; i < FZ_ARGS; i++)
 		make_arg(r, g, c, i);
-	make_sensible(r, c);
+	make_sensible(r, g, c);
 	make_modes(r, c);
 }
 
@@ -463,7 +495,7 @@ static void change_arg(struct fz_rand *r, struct fz_prog *prog)
 	guess_until(&g, prog, at);
 	make_arg(r, &g, c, fz_below(r, n));
 	if (one_in(r, 3))
-		make_sensible(r, c);
+		make_sensible(r, &g, c);
 }
 
 static void change_mode(struct fz_rand *r, struct fz_prog *prog)
