@@ -74,6 +74,23 @@ CALL(socketpair)
 	return gives_two(env, c, socketpair(fz_family, NUM(0) | NUM(1), NUM(2), fd), fd);
 }
 
+/* Many sockets with names at once. */
+CALL(crowd)
+{
+	const struct sockaddr_rill any = { .srl_family = fz_family };
+	long n = NUM(1) & 255, i, ret = 0;
+	int fd;
+
+	(void)env;
+	for (i = 0; i < n; i++) {
+		fd = socket(fz_family, NUM(0) | SOCK_NONBLOCK, 0);
+		if (fd < 0)
+			return i ? i : -errno;
+		ret = done(bind(fd, (const struct sockaddr *)&any, RILL_ADDR_MIN));
+	}
+	return ret ? ret : n;
+}
+
 CALL(bind)
 {
 	struct sockaddr_storage room;
@@ -472,6 +489,27 @@ CALL(vmsplice)
 	return done(vmsplice(FD(0), iov, n, NUM(2)));
 }
 
+/* Many small pages by reference, each of which takes a slot. */
+CALL(trickle)
+{
+	struct iovec iov = { MEM(2), 1 };
+	int n, p[2], to = FD(0);
+	long ret = 0;
+
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	for (n = 0; n < (NUM(1) & 1023); n++) {
+		if (vmsplice(p[1], &iov, 1, 0) < 0 ||
+		    splice(p[0], NULL, to, NULL, 1, SPLICE_F_NONBLOCK) < 0) {
+			ret = -errno;
+			break;
+		}
+	}
+	close(p[0]);
+	close(p[1]);
+	return n ? n : ret;
+}
+
 CALL(sendfile)
 {
 	off_t off = NUM(2);
@@ -683,6 +721,7 @@ CALL(uring)
 const struct fz_desc fz_descs[] = {
 	{ DO(socket), 12, 1, FZ_SOCK, .arg = { one_of(type), flags(sock), num() } },
 	{ DO(socketpair), 8, 2, FZ_SOCK, .arg = { one_of(type), flags(sock), num() } },
+	{ DO(crowd), 1, .arg = { one_of(type), num() } },
 	{ DO(bind), 10, .arg = { fd(FZ_SOCK), addr() } },
 	{ DO(listen), 8, .arg = { fd(FZ_SOCK), num() } },
 	{ DO(accept), 10, 1, FZ_SOCK, .arg = { fd(FZ_LISTENER), buf(), flags(sock) } },
@@ -719,6 +758,7 @@ const struct fz_desc fz_descs[] = {
 	{ DO(splice), 8, .arg = { fd(FZ_ANY), fd(FZ_ANY), num(), flags(splice), num() } },
 	{ DO(tee), 1, .arg = { fd(FZ_PIPE), fd(FZ_PIPE), num(), flags(splice) } },
 	{ DO(vmsplice), 2, .arg = { fd(FZ_PIPE), iov(), flags(splice) } },
+	{ DO(trickle), 1, .arg = { fd(FZ_SOCK), num(), buf() } },
 	{ DO(sendfile), 4, .arg = { fd(FZ_SOCK), fd(FZ_FILE), num(), num() } },
 	{ DO(file), 3, 1, FZ_FILE, .arg = { one_of(file) } },
 	{ DO(mmap), 1, .arg = { fd(FZ_SOCK) } },

@@ -127,7 +127,7 @@ int fz_cover_load(const char *path)
 	return 0;
 }
 
-/* Lines as "function: part of the line, or * -- why". */
+/* Lines as "FUNCTION: PART OF THE LINE -- WHY"; * for any. */
 int fz_cover_reasons(const char *text)
 {
 	char *all = strdup(text), *save, *line;
@@ -334,8 +334,9 @@ static const char *reason_of(const struct point *p)
 	for (unsigned int i = 0; i < nreasons; i++) {
 		struct reason *r = &reasons[i];
 
-		if (strcmp(r->function, p->function) ||
-		    (strcmp(r->text, "*") && !strstr(p->text, r->text)))
+		if (strcmp(r->function, "*") && strcmp(r->function, p->function))
+			continue;
+		if (strcmp(r->text, "*") && !strstr(p->text, r->text))
 			continue;
 		r->used = true;
 		if (!why)
