@@ -10,11 +10,13 @@
  */
 #include "fuzz.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define KCOV_PATH	"/sys/kernel/debug/kcov"
@@ -30,8 +32,9 @@
 #define SLIDE_MAX	0x40000000UL
 
 struct point {
-	uint64_t	pc;
-	char		*function, *line, *text;
+	uint64_t	pc;		/* 0: not known where, or gone */
+	uint64_t	offset;
+	char		*section, *function, *line, *text;
 };
 
 struct reason {
@@ -76,6 +79,35 @@ static uint64_t section_base(const char *name)
 	return strtoull(text, NULL, 16);
 }
 
+/* Where the points of the loaded module are; init: those that run once, too. */
+static void points_place(bool init)
+{
+	const char *section = "";
+	uint64_t base = 0;
+
+	memset(table, 0, sizeof(table));
+	low = ~0ULL;
+	high = 0;
+	for (unsigned int i = 0; i < fz_npoints; i++) {
+		struct point *p = &points[i];
+		unsigned int at;
+
+		if (strcmp(section, p->section)) {
+			section = p->section;
+			/* What ran at loading is gone, and its memory may be others'. */
+			base = init || strncmp(section, ".init", 5) ? section_base(section) : 0;
+		}
+		p->pc = base ? base + p->offset : 0;
+		if (!base)
+			continue;
+		low = p->pc < low ? p->pc : low;
+		high = p->pc > high ? p->pc : high;
+		at = table_at(p->pc);
+		table[at].pc = p->pc;
+		table[at].point = i;
+	}
+}
+
 /* Lines of section, offset, function, place, text, with tabs between. */
 int fz_cover_load(const char *path)
 {
@@ -87,9 +119,8 @@ int fz_cover_load(const char *path)
 		return -1;
 	}
 	while (fgets(line, sizeof(line), f)) {
-		uint64_t base = 0;
 		struct point *p;
-		unsigned int at, n = 0;
+		unsigned int n = 0;
 
 		line[strcspn(line, "\n")] = '\0';
 		for (char *s = strtok_r(line, "\t", &save); s && n < 5;
@@ -102,24 +133,15 @@ int fz_cover_load(const char *path)
 			fclose(f);
 			return -1;
 		}
-		p = &points[fz_npoints];
+		p = &points[fz_npoints++];
+		p->section = strdup(field[0]);
+		p->offset = strtoull(field[1], NULL, 16);
 		p->function = strdup(field[2]);
 		p->line = strdup(field[3]);
 		p->text = strdup(n > 4 ? field[4] : "");
-		/* What ran at boot is gone, and its memory may be others'. */
-		if (!strncmp(field[0], ".text", 5))
-			base = section_base(field[0]);
-		if (base) {
-			p->pc = base + strtoull(field[1], NULL, 16);
-			low = p->pc < low ? p->pc : low;
-			high = p->pc > high ? p->pc : high;
-			at = table_at(p->pc);
-			table[at].pc = p->pc;
-			table[at].point = fz_npoints;
-		}
-		fz_npoints++;
 	}
 	fclose(f);
+	points_place(false);
 	if (!high) {
 		fprintf(stderr, "%s: is it of the module that is loaded?\n", path);
 		return -1;
@@ -257,6 +279,37 @@ void fz_cover_child_end(void)
 		collect(child_area, CHILD_PCS);
 }
 
+/*
+ * Unload the module and load it again, with everything that this thread does
+ * counted: what runs then, and for a namespace that comes and goes, no socket's
+ * call reaches.  0 or a negative errno.
+ */
+int fz_cover_reload(const char *ko)
+{
+	_Atomic uint64_t *pcs = kcov_open(FZ_PCS);
+	uint16_t list[1];
+	unsigned int edges;
+	int fd, ret = 0;
+
+	fd = open(ko, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !pcs)
+		return -errno;
+	fz_cover_begin();
+	points_place(false);
+	pcs[0] = 0;
+	if (syscall(SYS_delete_module, "rill", 0))
+		ret = -errno;
+	collect(pcs, FZ_PCS);
+	if (!ret && syscall(SYS_finit_module, fd, "", 0))
+		ret = -errno;
+	points_place(true);
+	collect(pcs, FZ_PCS);
+	close(fd);
+	points_place(false);
+	fz_cover_merge(list, 1, &edges);
+	return ret;
+}
+
 void fz_cover_begin(void)
 {
 	struct fz_cover *cv = &fz_state->cover;
@@ -270,7 +323,8 @@ void fz_cover_begin(void)
 	cv->run.npoints = 0;
 	cv->run.nedges = 0;
 	for (unsigned int i = 0; i < THREADS; i++)
-		area[i][0] = 0;
+		if (area[i])
+			area[i][0] = 0;
 }
 
 void fz_cover_end(void)

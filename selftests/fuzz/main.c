@@ -54,6 +54,7 @@ static const char help[] =
 "  --points FILE     the points of rill.ko, made by selftests/fuzz/points\n"
 "  --coverage        fail if a point is neither reached nor explained, or fewer\n"
 "                    than 90 % are reached\n"
+"  --reload KO       in the end unload the module and load that one, the same\n"
 "  --emit            print each program that reached a new block, after \"#+ \"\n"
 "  --distill         print the fewest programs of the corpus that reach the same\n"
 "  --state TEXT      go on where a run ended that printed \"# state TEXT\"\n"
@@ -514,10 +515,10 @@ int main(int argc, char **argv)
 		{ "rounds", 1, NULL, 'r' }, { "points", 1, NULL, 'p' },
 		{ "coverage", 0, NULL, 'v' }, { "emit", 0, NULL, 'e' },
 		{ "distill", 0, NULL, 'd' }, { "state", 1, NULL, 'S' },
-		{ "slow", 1, NULL, 'l' }, { "print", 1, NULL, 'P' }, { "help", 0, NULL, 'h' },
+		{ "reload", 1, NULL, 'R' }, 		{ "slow", 1, NULL, 'l' }, { "print", 1, NULL, 'P' }, { "help", 0, NULL, 'h' },
 		{}
 	};
-	const char *corpus = NULL, *points = NULL, *state = NULL;
+	const char *corpus = NULL, *points = NULL, *state = NULL, *reload = NULL;
 	double seconds = FRESH_SECONDS;
 	uint64_t calls = 0, rounds = 1;
 	bool builtin = true, coverage = false;
@@ -537,6 +538,7 @@ int main(int argc, char **argv)
 		case 'e': emit = true; break;
 		case 'd': fz_options.distill = true; break;
 		case 'S': state = optarg; break;
+		case 'R': reload = optarg; break;
 		case 'l': fz_options.slow = atoi(optarg) ?: 1; break;
 		case 'P': print = atoi(optarg); break;
 		case 'h': fputs(help, stdout); return 0;
@@ -591,6 +593,13 @@ int main(int argc, char **argv)
 	if (seconds > 0)
 		result(!failed && work(seconds, 0, calls), "fresh programs");
 	result(module_free() && log_is_clean(), "nothing is left");
+	if (fz_npoints && reload) {
+		int err = failed ? 0 : fz_cover_reload(reload);
+
+		if (err)
+			printf("# %s: %s\n", reload, strerror(-err));
+		result(!err && log_is_clean(), "unloading and loading");
+	}
 	if (fz_npoints) {
 		unsigned int open = fz_cover_report();
 
