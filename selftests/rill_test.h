@@ -61,10 +61,13 @@ static inline int rt_time_scale(void)
 	return scale >= 1 && scale <= 100 ? scale : 1;
 }
 
-/* The harness has one time limit of a test and no knob: its alarm() is the place. */
+/* It defines functions: for one source file of a program only. */
+#ifndef RILL_TEST_NO_HARNESS
+/* It has one time limit of a test and no knob: its alarm() is the place. */
 #define alarm(seconds)	alarm((seconds) * rt_time_scale())
 #include <kselftest_harness.h>
 #undef alarm
+#endif
 
 /* The bound of every wait: far above what emulation needs, below the harness's 30 s. */
 #define RT_WAIT_MS	(20000 * rt_time_scale())

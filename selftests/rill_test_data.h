@@ -22,6 +22,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <linux/capability.h>
 
