@@ -204,10 +204,9 @@ static void check_listener(void)
 		if (!ev)
 			wrong("%s stands in line, %s", obj_name[i], listens ?
 			      "and the queue is empty" : "and nobody listens");
-		if (ev & POLLIN && connected[i])
-			drain(sc.fd[i], 1, alone, false, obj_name[i]);
-		else if (ev & POLLIN)
-			drain(sc.fd[i], 1, alone, true, obj_name[i]);
+		/* Less than SO_RCVLOWAT is no POLLIN. */
+		if (connected[i] || ev & POLLIN)
+			drain(sc.fd[i], 1, alone, !connected[i], obj_name[i]);
 	}
 	for (i = 0; i < sc.members && calm; i++) {
 		const struct member *m = &crew[i];

@@ -110,6 +110,9 @@ static bool take_message(struct member *m, const unsigned char *buf, long n,
 	struct header h;
 	long i;
 
+	/* From the middle of a message on. */
+	if (peek && sc.peek_off)
+		return true;
 	if (n < (long)sizeof(h))
 		return false;
 	memcpy(&h, buf, sizeof(h));
