@@ -69,6 +69,8 @@ static inline int rt_time_scale(void)
 #undef alarm
 #endif
 
+#include "rill_test_only.h"
+
 /* The bound of every wait: far above what emulation needs, below the harness's 30 s. */
 #define RT_WAIT_MS	(20000 * rt_time_scale())
 

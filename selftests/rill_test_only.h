@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Some of a program's tests, for who looks at one thing: RILL_ONLY in the
+ * environment.  The harness of 6.1 has no such option.
+ */
+#ifndef RILL_TEST_ONLY_H
+#define RILL_TEST_ONLY_H
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <kselftest_harness.h>
+
+static inline bool rt_only_part(const char *pattern, const char *name)
+{
+	return !*pattern || !fnmatch(pattern, name, 0);
+}
+
+/*
+ * RILL_ONLY=FIXTURE.VARIANT.TEST, each of them a pattern ("*.rill_*.order"; the
+ * fixture of a TEST() is "global"), leaves out all other tests of a program.
+ */
+static inline void rt_only(void)
+{
+	char want[256], *variant, *test;
+	struct __fixture_variant_metadata **v;
+	struct __fixture_metadata *f;
+	struct __test_metadata **t;
+
+	if (!getenv("RILL_ONLY"))
+		return;
+	snprintf(want, sizeof(want), "%s", getenv("RILL_ONLY"));
+	variant = strchr(want, '.');
+	test = variant ? strchr(variant + 1, '.') : NULL;
+	if (!test) {
+		fprintf(stderr, "# RILL_ONLY is FIXTURE.VARIANT.TEST\n");
+		exit(KSFT_FAIL);
+	}
+	*variant++ = '\0';
+	*test++ = '\0';
+	for (f = __fixture_list; f; f = f->next) {
+		bool variants = f->variant;
+
+		for (t = &f->tests; *t;) {
+			if (rt_only_part(test, (*t)->name))
+				t = &(*t)->next;
+			else
+				*t = (*t)->next;
+		}
+		for (v = &f->variant; *v;) {
+			if (rt_only_part(variant, (*v)->name))
+				v = &(*v)->next;
+			else
+				*v = (*v)->next;
+		}
+		if (!rt_only_part(want, f->name) || (variants && !f->variant))
+			f->tests = NULL;
+	}
+}
+
+/* For TEST_HARNESS_MAIN, which knows of no selection. */
+#define test_harness_run(argc, argv)	(rt_only(), test_harness_run(argc, argv))
+
+#endif /* RILL_TEST_ONLY_H */
