@@ -67,7 +67,7 @@
 #else
 #define B_PUT_SPHEAD_RELEASE	1
 #endif
-/* rill_page_get(): sp_head, before the entry is looked at. */
+/* rill_spare_take(): sp_head, before the entry is looked at. */
 #ifdef NO_B_GET_SPHEAD_ACQUIRE
 #define B_GET_SPHEAD_ACQUIRE	0
 #else
