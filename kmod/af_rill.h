@@ -142,6 +142,17 @@ struct rill_name {
 
 extern const struct rhashtable_params rill_name_params;
 
+static inline void rill_name_perm(const struct rill_name *name,
+				  struct rill_perm *perm)
+{
+	unsigned int seq;
+
+	do {
+		seq = read_seqbegin(&name->perm_lock);
+		*perm = name->perm;
+	} while (read_seqretry(&name->perm_lock, seq));
+}
+
 int rill_addr_parse(const void *uaddr, int len, struct rill_key *key);
 int rill_addr_fill(struct sockaddr_rill *to, const struct rill_name *name);
 int rill_name_bind(struct sock *sk, const struct rill_key *key);
@@ -596,6 +607,31 @@ int rill_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
 #ifdef CONFIG_COMPAT
 int rill_compat_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
 #endif
+
+/* ---- view: what a socket looks like to others ---- */
+
+struct rill_view {
+	int			state;
+	int			shutdown;
+	long			recv_q;		/* of a listener: queue's */
+	long			send_q;
+	struct rill_queue	queue;		/* of a listener */
+	const struct rill_name	*name;
+	struct sock		*peer;		/* these with a reference, or NULL */
+	struct sock		*listener;	/* in line: whose */
+	struct sock		*child;		/* in line: the new end */
+};
+
+void rill_view_get(struct rill_view *view, struct sock *sk);
+void rill_view_put(struct rill_view *view);
+void rill_view_creds(const struct rill_view *view, struct sock *sk,
+		     struct rill_cred *own, struct rill_cred *peer);
+
+/* A new end whose connector stands in line is nobody's socket yet. */
+static inline bool rill_sock_hidden(const struct sock *sk)
+{
+	return !READ_ONCE(rill_sk(sk)->accepted) && !READ_ONCE(rill_sk(sk)->peer);
+}
 
 /* ---- proc ---- */
 

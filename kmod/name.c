@@ -234,14 +234,9 @@ void rill_name_unbind(struct sock *sk)
 static int rill_name_permission(const struct net *net, struct rill_name *name)
 {
 	struct rill_perm perm;
-	unsigned int seq;
 	umode_t mode;
 
-	do {
-		seq = read_seqbegin(&name->perm_lock);
-		perm = name->perm;
-	} while (read_seqretry(&name->perm_lock, seq));
-
+	rill_name_perm(name, &perm);
 	mode = perm.mode;
 	if (uid_eq(current_fsuid(), perm.uid))
 		mode >>= 6;

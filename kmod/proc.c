@@ -4,7 +4,7 @@
  * and the lines of /proc/PID/fdinfo.
  *
  * Locking and lifetime: the walk takes a reference on a socket under its bucket's
- * lock and shows it with no lock; of its peer it takes one with rill_peer_get().
+ * lock; what is shown is taken with rill_view_get().
  *
  * Context: process.
  */
@@ -24,9 +24,9 @@ static const char *rill_type_name(const struct sock *sk)
 	return "dgram";
 }
 
-static const char *rill_state_name(const struct sock *sk)
+static const char *rill_state_name(const struct rill_view *view)
 {
-	switch (READ_ONCE(sk->sk_state)) {
+	switch (view->state) {
 	case TCP_LISTEN:
 		return "LISTEN";
 	case TCP_SYN_SENT:
@@ -37,32 +37,14 @@ static const char *rill_state_name(const struct sock *sk)
 	return "CLOSE";
 }
 
-/* What both views tell. */
-struct rill_view {
-	unsigned long	peer_ino;
-	long		recv_q;
-	long		send_q;
-	const char	*name;
-};
-
-static void rill_view_get(struct rill_view *view, struct sock *sk)
+static unsigned long rill_view_peer_ino(const struct rill_view *view)
 {
-	struct rill_name *name = rill_sock_name(sk);
-	struct sock *peer = rill_peer_get(sk);
+	return view->peer ? sock_i_ino(view->peer) : 0;
+}
 
-	view->peer_ino = 0;
-	if (peer) {
-		view->peer_ino = sock_i_ino(peer);
-		sock_put(peer);
-	}
-	if (READ_ONCE(sk->sk_state) == TCP_LISTEN) {
-		view->recv_q = READ_ONCE(sk->sk_ack_backlog);
-		view->send_q = (long)READ_ONCE(sk->sk_max_ack_backlog) + 1;
-	} else {
-		view->recv_q = rill_recv_queue(sk);
-		view->send_q = rill_send_queue(sk);
-	}
-	view->name = name ? name->name : "-";
+static const char *rill_view_name(const struct rill_view *view)
+{
+	return view->name ? view->name->name : "-";
 }
 
 void rill_show_fdinfo(struct seq_file *m, struct socket *sock)
@@ -71,11 +53,12 @@ void rill_show_fdinfo(struct seq_file *m, struct socket *sock)
 
 	rill_view_get(&view, sock->sk);
 	seq_printf(m, "rill-type:\t%s\n", rill_type_name(sock->sk));
-	seq_printf(m, "rill-state:\t%s\n", rill_state_name(sock->sk));
-	seq_printf(m, "rill-name:\t%s\n", view.name);
-	seq_printf(m, "rill-peer-ino:\t%lu\n", view.peer_ino);
+	seq_printf(m, "rill-state:\t%s\n", rill_state_name(&view));
+	seq_printf(m, "rill-name:\t%s\n", rill_view_name(&view));
+	seq_printf(m, "rill-peer-ino:\t%lu\n", rill_view_peer_ino(&view));
 	seq_printf(m, "rill-recv-q:\t%ld\n", view.recv_q);
 	seq_printf(m, "rill-send-q:\t%ld\n", view.send_q);
+	rill_view_put(&view);
 }
 
 /* ---- /proc/net/rill ---- */
@@ -126,16 +109,17 @@ static int rill_seq_show(struct seq_file *seq, void *v)
 		return 0;
 	}
 	/* A new end whose connector stands in line is nobody's socket yet. */
-	if (!rill_sk(sk)->accepted && !rill_sk(sk)->peer)
+	if (rill_sock_hidden(sk))
 		return SEQ_SKIP;
 	rill_view_get(&view, sk);
 	/* The name comes last: it may have spaces, but nothing that ends a line. */
 	seq_printf(seq, "%s %s %lu %lu %ld %ld %u %s\n",
-		   rill_type_name(sk), rill_state_name(sk),
-		   (unsigned long)sock_i_ino(sk), view.peer_ino, view.recv_q,
-		   view.send_q,
+		   rill_type_name(sk), rill_state_name(&view),
+		   (unsigned long)sock_i_ino(sk), rill_view_peer_ino(&view),
+		   view.recv_q, view.send_q,
 		   from_kuid_munged(seq_user_ns(seq), rill_sock_uid(sk)),
-		   view.name);
+		   rill_view_name(&view));
+	rill_view_put(&view);
 	return 0;
 }
 
