@@ -9,6 +9,7 @@
 #include "af_rill.h"
 
 unsigned int rill_family __ro_after_init = RILL_FAMILY_DEFAULT;
+EXPORT_SYMBOL_GPL(rill_family);
 module_param_named(family, rill_family, uint, 0444);
 MODULE_PARM_DESC(family, "Family number: 18 (AF_ASH), 13, 22 or 25");
 

@@ -9,6 +9,7 @@
  *
  * Context: process; the destructor also runs in softirq (RCU).
  */
+#include <linux/export.h>
 #include <linux/hash.h>
 #include <linux/security.h>
 #include <linux/slab.h>
@@ -116,6 +117,7 @@ struct sock *rill_sock_next(struct net *net, u64 *pos, struct sock *prev)
 	*pos = b << RILL_POS_ID_BITS;
 	return NULL;
 }
+EXPORT_SYMBOL_GPL(rill_sock_next);
 
 static void rill_sock_destruct(struct sock *sk)
 {

@@ -131,11 +131,12 @@ image_project() {
 	local root=$1 file
 	local mods=$root/usr/lib/modules/$krel args=()
 
-	if [ -e "$rill_build/$krel/rill.ko" ]; then
+	for file in rill.ko rill_diag.ko; do
+		[ -e "$rill_build/$krel/$file" ] || continue
 		mkdir -p "$mods/updates"
-		cp "$rill_build/$krel/rill.ko" "$mods/updates/"
-		ln -s "../lib/modules/$krel/updates/rill.ko" "$root/rill/rill.ko"
-	fi
+		cp "$rill_build/$krel/$file" "$mods/updates/"
+		ln -s "../lib/modules/$krel/updates/$file" "$root/rill/$file"
+	done
 	for file in "$rill_build/$krel/modules/"*.ko; do
 		[ -e "$file" ] || continue
 		mkdir -p "$root/rill/modules"
