@@ -90,8 +90,10 @@ load() { # arguments of the module; the message goes to $tmp/err
 	insmod "$ko" "$@" 2>"$tmp/err"
 }
 
-# One attempt: for those that must fail.
+# One attempt: for those that must fail.  rill_diag, which a question to sock_diag
+# loads, holds rill.
 try_unload() {
+	rmmod rill_diag 2>/dev/null
 	rmmod rill 2>"$tmp/err"
 }
 

@@ -535,21 +535,30 @@ static bool kill_rest(void)
 	return false;
 }
 
-/* Unload the module: a leaked reference, or a leaked object, shows here. */
-static void unload(void)
+static void unload_one(const char *module)
 {
 	long long end = now_ms() + UNLOAD_WAIT_MS;
 
-	while (syscall(SYS_delete_module, "rill", O_NONBLOCK)) {
+	while (syscall(SYS_delete_module, module, O_NONBLOCK)) {
 		if (errno == ENOENT)
 			return;
 		if (now_ms() >= end) {
 			dirty++;
-			say('K', "rill is still in use with every process dead: %m");
+			say('K', "%s is still in use with every process dead: %m", module);
 			return;
 		}
 		nap();
 	}
+}
+
+/*
+ * Unload the modules: a leaked reference, or a leaked object, shows here.  The
+ * first is there if somebody asked sock_diag, and holds the second.
+ */
+static void unload(void)
+{
+	unload_one("rill_diag");
+	unload_one("rill");
 }
 
 static void scan_leaks(void)
