@@ -16,8 +16,9 @@
  *
  * EINVAL: a flag or an attribute that the kernel does not know, padding or a
  * protocol that is not 0, a dump of no state or no type, one socket without
- * inode and cookie.  ENOENT: no such socket, or no rill_diag.ko.  ESTALE: the
- * inode is another socket's than the cookie.
+ * inode and cookie.  ERANGE: a prefix that is empty or longer than a name.
+ * ENOENT: no such socket, or no rill_diag.ko.  ESTALE: the inode is another
+ * socket's than the cookie.
  */
 struct rill_diag_req {
 	__u8	rdr_family;	/* the family number in use */
