@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Loading the module with each step of its init failing, see faults/load.c; a
+# script so that it stands with those that load and unload the module.
+#
+# Runs as root in a test VM.  Environment:
+#	RILL_KO			rill.ko (without it: where modprobe finds it)
+#	RILL_DEBUG_KERNEL	1: a kernel without fault injection is a failure
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+ko=${RILL_KO:-}
+[ -n "$ko" ] || ko=$(modinfo -n rill 2>/dev/null) || {
+	echo "1..0 # SKIP set RILL_KO to the path of rill.ko"
+	exit 4
+}
+exec "$here/failnth" --load "$ko"
