@@ -31,21 +31,65 @@ extern struct proto rill_proto, rill_msg_proto;
 
 /* ---- net: the state of a network namespace ---- */
 
+/* In the order of /proc/net/rill_stat; rill(7) says what each counts. */
 enum rill_stat {
 	RILL_STAT_CONNECT_OK,
 	RILL_STAT_CONNECT_WAITED,
 	RILL_STAT_CONNECT_OVERFLOW,
+	RILL_STAT_CONNECT_NONAME,
 	RILL_STAT_CONNECT_NOLISTENER,
 	RILL_STAT_CONNECT_DENIED,
+	RILL_STAT_CONNECT_WRONGTYPE,
+	RILL_STAT_CONNECT_NOMEM,
 	RILL_STAT_CONNECT_LEFT,
+	RILL_STAT_CONNECT_REFUSED,
 	RILL_STAT_ACCEPT_OK,
+	RILL_STAT_PAIR_OK,
 	RILL_STAT_BIND_OK,
 	RILL_STAT_BIND_INUSE,
 	RILL_STAT_BIND_DENIED,
+
+	/* What flowed; see rill_flow_stat. */
+	RILL_STAT_STREAM_SENT,
+	RILL_STAT_STREAM_SENT_BYTES,
+	RILL_STAT_STREAM_RECEIVED,
+	RILL_STAT_STREAM_RECEIVED_BYTES,
+	RILL_STAT_STREAM_DROPPED_BYTES,
+	RILL_STAT_SEQPACKET_SENT,
+	RILL_STAT_SEQPACKET_SENT_BYTES,
+	RILL_STAT_SEQPACKET_RECEIVED,
+	RILL_STAT_SEQPACKET_RECEIVED_BYTES,
+	RILL_STAT_SEQPACKET_DROPPED,
+	RILL_STAT_DGRAM_SENT,
+	RILL_STAT_DGRAM_SENT_BYTES,
+	RILL_STAT_DGRAM_RECEIVED,
+	RILL_STAT_DGRAM_RECEIVED_BYTES,
+	RILL_STAT_DGRAM_DROPPED,
 	RILL_STAT_DGRAM_FILTERED,
+
+	RILL_STAT_SLEEP_SPACE,
+	RILL_STAT_SLEEP_DATA,
+	RILL_STAT_AGAIN_SPACE,
+	RILL_STAT_AGAIN_DATA,
+	RILL_STAT_WAKE_SPACE,
+	RILL_STAT_WAKE_DATA,
+	RILL_STAT_WAKE_ACCEPT,
 	RILL_STAT_BUSY_POLL_HIT,
 	RILL_STAT_BUSY_POLL_MISS,
+
+	RILL_STAT_RESET_UNREAD,
+	RILL_STAT_RESET_LINGER,
+	RILL_STAT_RESET_UNACCEPTED,
 	RILL_STAT_MAX
+};
+
+/* Those of one type, counted from its first. */
+enum rill_flow_stat {
+	RILL_FLOW_SENT,
+	RILL_FLOW_SENT_BYTES,
+	RILL_FLOW_RECEIVED,
+	RILL_FLOW_RECEIVED_BYTES,
+	RILL_FLOW_DROPPED,	/* bytes of a stream, else messages */
 };
 
 struct rill_stats {
@@ -94,6 +138,44 @@ static inline void rill_net_count(const struct rill_net *rn,
 static inline void rill_stat_inc(const struct net *net, enum rill_stat which)
 {
 	rill_net_count(rill_net(net), which);
+}
+
+/* The counters of one type, of the namespace of sk. */
+static inline u64 __percpu *rill_stat_flow(const struct sock *sk)
+{
+	u64 __percpu *count = rill_net(sock_net(sk))->stats->count;
+
+	switch (sk->sk_type) {
+	case SOCK_STREAM:
+		return count + RILL_STAT_STREAM_SENT;
+	case SOCK_SEQPACKET:
+		return count + RILL_STAT_SEQPACKET_SENT;
+	}
+	return count + RILL_STAT_DGRAM_SENT;
+}
+
+/* A send, or a message, has gone out. */
+static inline void rill_stat_sent(const struct sock *sk, size_t bytes)
+{
+	u64 __percpu *flow = rill_stat_flow(sk);
+
+	this_cpu_inc(flow[RILL_FLOW_SENT]);
+	this_cpu_add(flow[RILL_FLOW_SENT_BYTES], bytes);
+}
+
+/* A receive has got bytes, or a message. */
+static inline void rill_stat_received(const struct sock *sk, size_t bytes)
+{
+	u64 __percpu *flow = rill_stat_flow(sk);
+
+	this_cpu_inc(flow[RILL_FLOW_RECEIVED]);
+	this_cpu_add(flow[RILL_FLOW_RECEIVED_BYTES], bytes);
+}
+
+/* Nobody will ever receive so many bytes of a stream, or messages. */
+static inline void rill_stat_dropped(const struct sock *sk, size_t n)
+{
+	this_cpu_add(rill_stat_flow(sk)[RILL_FLOW_DROPPED], n);
 }
 
 u64 rill_stat_sum(const struct rill_net *rn, enum rill_stat which);

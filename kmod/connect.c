@@ -78,8 +78,10 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 	}
 	err = -ENOMEM;
 	child = rill_child_alloc(sk, listener);
-	if (!child)
+	if (!child) {
+		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_NOMEM);
 		goto out;
+	}
 	rill_peercred_copy(sk, listener);
 	err = rill_queue_join(listener, sk, child);
 	if (err && err != -EINPROGRESS) {
@@ -250,6 +252,7 @@ int rill_socketpair(struct socket *a, struct socket *b)
 	rill_peercred_current(skb);
 	rill_connection_link(ska, skb);
 	rill_connection_link(skb, ska);
+	rill_stat_inc(sock_net(ska), RILL_STAT_PAIR_OK);
 	a->state = SS_CONNECTED;
 	b->state = SS_CONNECTED;
 	return 0;
@@ -267,11 +270,20 @@ static bool rill_resets(const struct sock *sk)
 	return sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime;
 }
 
+/* Why the other end is to see ECONNRESET; RILL_STAT_MAX: it is not. */
+static enum rill_stat rill_reset_reason(struct sock *sk)
+{
+	if (!rill_sk(sk)->accepted)
+		return RILL_STAT_RESET_UNACCEPTED;
+	if (rill_resets(sk))
+		return RILL_STAT_RESET_LINGER;
+	return rill_unread(sk) ? RILL_STAT_RESET_UNREAD : RILL_STAT_MAX;
+}
+
 /* Tell the other end of it. */
 static void rill_connection_end(struct sock *sk, struct sock *peer)
 {
-	bool reset = rill_unread(sk) || rill_resets(sk) ||
-		     !rill_sk(sk)->accepted;
+	enum rill_stat reset = rill_reset_reason(sk);
 
 	if (rill_resets(sk)) {
 		if (rill_is_stream(sk))
@@ -281,10 +293,12 @@ static void rill_connection_end(struct sock *sk, struct sock *peer)
 	}
 
 	spin_lock(&rill_sk(peer)->lock);
-	if (reset)
+	if (reset != RILL_STAT_MAX)
 		WRITE_ONCE(peer->sk_err, ECONNRESET);
 	rill_shutdown_add(peer, SHUTDOWN_MASK);
 	spin_unlock(&rill_sk(peer)->lock);
+	if (reset != RILL_STAT_MAX)
+		rill_stat_inc(sock_net(sk), reset);
 }
 
 /**

@@ -53,10 +53,11 @@ void rill_flow_wake(struct sock *sk)
 	struct rill_sock *rs = rill_sk(sk);
 
 	/* The barrier is the caller's; who came later looks for itself. */
-	if (waitqueue_active(&rs->peer_wait) && rill_flow_room(sk))
-		wake_up_interruptible_sync_poll(&rs->peer_wait,
-						EPOLLOUT | EPOLLWRNORM |
-						EPOLLWRBAND);
+	if (!waitqueue_active(&rs->peer_wait) || !rill_flow_room(sk))
+		return;
+	rill_stat_inc(sock_net(sk), RILL_STAT_WAKE_SPACE);
+	wake_up_interruptible_sync_poll(&rs->peer_wait, EPOLLOUT | EPOLLWRNORM |
+					EPOLLWRBAND);
 }
 
 /**
@@ -118,8 +119,10 @@ static long rill_flow_wait(struct sock *sk, struct sock *to,
 		prepare_to_wait_exclusive(queue, &full, TASK_INTERRUPTIBLE);
 	else
 		prepare_to_wait(queue, &full, TASK_INTERRUPTIBLE);
-	if (!rill_flow_open(sk, to, phase) && !signal_pending(current))
+	if (!rill_flow_open(sk, to, phase) && !signal_pending(current)) {
+		rill_stat_inc(sock_net(sk), RILL_STAT_SLEEP_SPACE);
 		timeo = schedule_timeout(timeo);
+	}
 	finish_wait(queue, &full);
 	finish_wait(sk_sleep(sk), &own);
 	return timeo;

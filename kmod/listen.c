@@ -199,6 +199,7 @@ static struct sock *rill_line_refuse(struct rill_sock *ls)
 		rill_peercred_clear(&rs->sk);
 		WRITE_ONCE(rs->sk.sk_err, ECONNREFUSED);
 		WRITE_ONCE(rs->sk.sk_state, TCP_CLOSE);
+		rill_net_count(rn, RILL_STAT_CONNECT_REFUSED);
 		rs->sk.sk_state_change(&rs->sk);
 		sk_wake_async(&rs->sk, SOCK_WAKE_IO, POLL_ERR);
 		spin_unlock(&rs->lock);

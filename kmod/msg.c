@@ -192,6 +192,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		rill_drops_inc(to);
 		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
 		kfree_skb(skb);
+		rill_stat_sent(sk, len);
 		return 0;
 	}
 	do {
@@ -201,6 +202,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		err = rill_flow_may_queue(sk, to, &timeo);
 	} while (!err);
 	if (!err) {
+		rill_stat_sent(sk, len);
 		/* It is queued, then look who waits; see rill_wait_add(). */
 		smp_mb();
 		rill_wake_reader(to);
@@ -210,6 +212,8 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		iov_iter_revert(&msg->msg_iter, len);
 	}
 out:
+	if (err == -EAGAIN)
+		rill_stat_inc(sock_net(sk), RILL_STAT_AGAIN_SPACE);
 	/* Not before the message is freed, which would count as room. */
 	if (err == -EAGAIN && rill_space_ask(sk)) {
 		/* Who has O_ASYNC is told of what came meanwhile. */
@@ -317,6 +321,8 @@ void rill_msg_purge(struct sock *sk)
 			__skb_queue_tail(&gone, skb);
 	}
 	spin_unlock(&rill_sk(sk)->lock);
+	if (!skb_queue_empty(&gone))
+		rill_stat_dropped(sk, skb_queue_len(&gone));
 	__skb_queue_purge(&gone);
 }
 
@@ -375,13 +381,18 @@ static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 	struct sock *from = skb->sk;
 	bool spare = false;
 
+	if (take)
+		rill_stat_received(sk, skb->len);
 	spin_lock(&rill_sk(sk)->lock);
 	rill_cb(skb)->reading = false;
 	/* Not queued any more: the peer's reset has purged it meanwhile. */
-	if (!rill_cb(skb)->charge)
+	if (!rill_cb(skb)->charge) {
+		if (!take)
+			rill_stat_dropped(sk, 1);
 		take = true;
-	else if (take)
+	} else if (take) {
 		__rill_msg_unlink(sk, skb);
+	}
 	if (take) {
 		skb->destructor = NULL;
 		skb->sk = NULL;
@@ -489,6 +500,7 @@ static long rill_msg_wait(struct sock *sk, int offset, long timeo)
 		if (rill_msg_ready(sk, offset) || !timeo ||
 		    signal_pending(current))
 			break;
+		rill_stat_inc(sock_net(sk), RILL_STAT_SLEEP_DATA);
 		timeo = schedule_timeout(timeo);
 	}
 	finish_wait(sk_sleep(sk), &wait);
@@ -520,8 +532,10 @@ static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
 			return ERR_PTR(err);
 		if (shutdown & RCV_SHUTDOWN)
 			return NULL;
-		if (!timeo)
+		if (!timeo) {
+			rill_stat_inc(sock_net(sk), RILL_STAT_AGAIN_DATA);
 			return ERR_PTR(-EAGAIN);
+		}
 		timeo = rill_msg_wait(sk, start, timeo);
 		if (signal_pending(current) && !rill_msg_ready(sk, start))
 			return ERR_PTR(sock_intr_errno(timeo));

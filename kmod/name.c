@@ -273,7 +273,7 @@ struct sock *rill_name_lookup(const struct sock *sk, const struct rill_key *key)
 	name = rhashtable_lookup(&rill_net(net)->names, key, rill_name_params);
 	if (!name || !refcount_inc_not_zero(&name->holder->sk_refcnt)) {
 		rcu_read_unlock();
-		rill_stat_inc(net, RILL_STAT_CONNECT_NOLISTENER);
+		rill_stat_inc(net, RILL_STAT_CONNECT_NONAME);
 		return ERR_PTR(-ECONNREFUSED);
 	}
 	holder = name->holder;
@@ -286,6 +286,7 @@ struct sock *rill_name_lookup(const struct sock *sk, const struct rill_key *key)
 		return ERR_PTR(err);
 	}
 	if (holder->sk_type != sk->sk_type) {
+		rill_stat_inc(net, RILL_STAT_CONNECT_WRONGTYPE);
 		sock_put(holder);
 		return ERR_PTR(-EPROTOTYPE);
 	}

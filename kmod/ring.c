@@ -493,9 +493,12 @@ static void rill_mark_free(struct rill_mark *mark)
 void rill_ring_purge(struct rill_ring *ring)
 {
 	struct rill_store *st = ring->store;
+	unsigned long unread = ring->head - ring->tail;
 
 	if (!st)
 		return;
+	if (unread)
+		rill_stat_dropped(rill_ring_owner(ring), unread);
 	while (ring->r_pos != ring->w_pos) {
 		struct rill_seg *seg = st->r_seg;
 		struct rill_slot *slot = &seg->slot[ring->r_pos & seg->mask];

@@ -34,6 +34,7 @@ static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
 		    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
 		    !timeo || signal_pending(current))
 			break;
+		rill_stat_inc(sock_net(sk), RILL_STAT_SLEEP_SPACE);
 		timeo = schedule_timeout(timeo);
 	}
 	finish_wait(sk_sleep(sk), &wait);
@@ -125,6 +126,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		if (!timeo) {
 			if (rill_space_ask(sk))
 				continue;
+			rill_stat_inc(sock_net(sk), RILL_STAT_AGAIN_SPACE);
 			break;
 		}
 		timeo = rill_space_wait(sk, peer, timeo);
@@ -135,7 +137,10 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 	}
 	if (wake)
 		rill_wake_reader(peer);
-	return sent ?: err;
+	if (!sent)
+		return err;
+	rill_stat_sent(sk, sent);
+	return sent;
 }
 
 /* by_ref: msg_iter is an ITER_BVEC, of which the ring may keep the pages. */
@@ -224,6 +229,7 @@ static long rill_data_wait(struct sock *sk, struct sock *peer,
 		if (rill_read_ready(sk, peer, rd) || !timeo ||
 		    signal_pending(current))
 			break;
+		rill_stat_inc(sock_net(sk), RILL_STAT_SLEEP_DATA);
 		timeo = schedule_timeout(timeo);
 	}
 	finish_wait(sk_sleep(sk), &wait);
@@ -335,8 +341,10 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		if (err || shutdown & RCV_SHUTDOWN)
 			break;
 		err = -EAGAIN;
-		if (!timeo)
+		if (!timeo) {
+			rill_stat_inc(sock_net(sk), RILL_STAT_AGAIN_DATA);
 			break;
+		}
 		timeo = rill_data_wait(sk, peer, rd, timeo);
 		if (!signal_pending(current) || rill_read_ready(sk, peer, rd))
 			continue;
@@ -347,7 +355,11 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		/* A peek that hoped for more: what is there. */
 		timeo = 0;
 	}
-	return rd->total ?: err;
+	if (!rd->total)
+		return err;
+	if (!rd->peek)
+		rill_stat_received(sk, rd->total);
+	return rd->total;
 }
 
 int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,

@@ -44,10 +44,13 @@ void rill_data_ready(struct sock *sk)
 
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
-	if (skwq_has_sleeper(wq))
+	if (skwq_has_sleeper(wq)) {
+		rill_stat_inc(sock_net(sk), READ_ONCE(sk->sk_state) == TCP_LISTEN ?
+			      RILL_STAT_WAKE_ACCEPT : RILL_STAT_WAKE_DATA);
 		wake_up_interruptible_sync_poll(&wq->wait,
 						EPOLLIN | EPOLLPRI |
 						EPOLLRDNORM | EPOLLRDBAND);
+	}
 	sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN);
 	rcu_read_unlock();
 }
@@ -86,10 +89,12 @@ void rill_write_space(struct sock *sk)
 		return;
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
-	if (skwq_has_sleeper(wq))
+	if (skwq_has_sleeper(wq)) {
+		rill_stat_inc(sock_net(sk), RILL_STAT_WAKE_SPACE);
 		__wake_up_sync_key(&wq->wait, TASK_NORMAL,
 				   poll_to_key(EPOLLOUT | EPOLLWRNORM |
 					       EPOLLWRBAND));
+	}
 	sk_wake_async(sk, SOCK_WAKE_SPACE, POLL_OUT);
 	rcu_read_unlock();
 }

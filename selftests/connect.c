@@ -1145,12 +1145,12 @@ TEST(counters)
 	EXPECT_EQ(2, rt_counter("connect_left"));
 	EXPECT_EQ(0, rt_counter("waiting"));
 
-	EXPECT_EQ(0, rt_counter("connect_nolistener"));
+	EXPECT_EQ(0, rt_counter("connect_noname"));
 	close(lfd);
 	fd = rt_socket(RT_RILL, SOCK_STREAM);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-ECONNREFUSED, rt_connect(fd, &a));
-	EXPECT_EQ(1, rt_counter("connect_nolistener"));
+	EXPECT_EQ(1, rt_counter("connect_noname"));
 	EXPECT_EQ(2, rt_counter("connect_ok"));
 	EXPECT_EQ(0, rt_counter("connect_overflow"));
 	close(fd);
