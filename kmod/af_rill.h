@@ -140,12 +140,12 @@ static inline void rill_stat_inc(const struct net *net, enum rill_stat which)
 	rill_net_count(rill_net(net), which);
 }
 
-/* The counters of one type, of the namespace of sk. */
-static inline u64 __percpu *rill_stat_flow(const struct sock *sk)
+/* The counters of a type, of the namespace of sk, which has that type. */
+static inline u64 __percpu *rill_stat_flow(const struct sock *sk, int type)
 {
 	u64 __percpu *count = rill_net(sock_net(sk))->stats->count;
 
-	switch (sk->sk_type) {
+	switch (type) {
 	case SOCK_STREAM:
 		return count + RILL_STAT_STREAM_SENT;
 	case SOCK_SEQPACKET:
@@ -155,27 +155,36 @@ static inline u64 __percpu *rill_stat_flow(const struct sock *sk)
 }
 
 /* A send, or a message, has gone out. */
-static inline void rill_stat_sent(const struct sock *sk, size_t bytes)
+static inline void rill_stat_sent(const struct sock *sk, int type,
+				  size_t bytes)
 {
-	u64 __percpu *flow = rill_stat_flow(sk);
+	u64 __percpu *flow = rill_stat_flow(sk, type);
 
 	this_cpu_inc(flow[RILL_FLOW_SENT]);
 	this_cpu_add(flow[RILL_FLOW_SENT_BYTES], bytes);
 }
 
 /* A receive has got bytes, or a message. */
-static inline void rill_stat_received(const struct sock *sk, size_t bytes)
+static inline void rill_stat_received(const struct sock *sk, int type,
+				      size_t bytes)
 {
-	u64 __percpu *flow = rill_stat_flow(sk);
+	u64 __percpu *flow = rill_stat_flow(sk, type);
 
 	this_cpu_inc(flow[RILL_FLOW_RECEIVED]);
 	this_cpu_add(flow[RILL_FLOW_RECEIVED_BYTES], bytes);
 }
 
-/* Nobody will ever receive so many bytes of a stream, or messages. */
-static inline void rill_stat_dropped(const struct sock *sk, size_t n)
+/* Why nobody will ever receive what was sent.  See rill_trace(7). */
+enum rill_drop_reason {
+	RILL_DROP_FILTER,	/* the receiver's filter does not want it */
+	RILL_DROP_CLOSED,	/* the receiver was closed */
+	RILL_DROP_RESET,	/* the sender was, with SO_LINGER 0 */
+};
+
+/* So many bytes of a stream, or messages, but not those that were filtered. */
+static inline void rill_stat_dropped(const struct sock *sk, int type, size_t n)
 {
-	this_cpu_add(rill_stat_flow(sk)[RILL_FLOW_DROPPED], n);
+	this_cpu_add(rill_stat_flow(sk, type)[RILL_FLOW_DROPPED], n);
 }
 
 u64 rill_stat_sum(const struct rill_net *rn, enum rill_stat which);
@@ -283,6 +292,7 @@ void rill_peercred_init(struct sock *sk);
 void rill_peercred_current(struct sock *sk);
 void rill_peercred_copy(struct sock *to, struct sock *from);
 void rill_peercred_clear(struct sock *sk);
+pid_t rill_peercred_pid(struct sock *sk);
 
 /* ---- rights: files that travel beside data ---- */
 
@@ -558,6 +568,14 @@ static inline bool rill_queue_full(const struct sock *listener)
 
 int rill_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int len,
 		 int flags);
+/* Why an end that goes away leaves ECONNRESET to the other.  See rill_trace(7). */
+enum rill_reset_reason {
+	RILL_RESET_NONE,
+	RILL_RESET_UNREAD,
+	RILL_RESET_LINGER,
+	RILL_RESET_UNACCEPTED,
+};
+
 int rill_socketpair(struct socket *a, struct socket *b);
 void rill_connection_link(struct sock *sk, struct sock *peer);
 void rill_connection_close(struct sock *sk);
@@ -606,7 +624,7 @@ ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
 int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		     int flags);
-void rill_msg_purge(struct sock *sk);
+void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason);
 unsigned int rill_msg_next_len(struct sock *sk);
 
 int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,

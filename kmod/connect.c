@@ -18,6 +18,7 @@
 
 #include "ring.h"
 #include "af_rill.h"
+#include "trace.h"
 
 /**
  * rill_connection_link() - one direction of a new connection
@@ -68,8 +69,12 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 	/* What an earlier attempt left is not this one's. */
 	sock_error(sk);
 	listener = rill_name_lookup(sk, key);
-	if (IS_ERR(listener))
-		return PTR_ERR(listener);
+	if (IS_ERR(listener)) {
+		err = PTR_ERR(listener);
+		trace_rill_connect(sk, NULL, key, task_tgid_nr(current), false,
+				   err);
+		return err;
+	}
 	/* Cheap to know before anything is made; decided in the join. */
 	if (READ_ONCE(listener->sk_state) != TCP_LISTEN) {
 		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_NOLISTENER);
@@ -89,6 +94,10 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 		rill_sock_close(child);
 	}
 out:
+	/* Who stands in line is told of when that has ended. */
+	if (err != -EINPROGRESS)
+		trace_rill_connect(sk, listener, key, task_tgid_nr(current),
+				   false, err);
 	sock_put(listener);
 	return err;
 }
@@ -270,35 +279,44 @@ static bool rill_resets(const struct sock *sk)
 	return sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime;
 }
 
-/* Why the other end is to see ECONNRESET; RILL_STAT_MAX: it is not. */
-static enum rill_stat rill_reset_reason(struct sock *sk)
+/* Is the other end to see ECONNRESET, and why? */
+static enum rill_reset_reason rill_reset_reason(struct sock *sk)
 {
 	if (!rill_sk(sk)->accepted)
-		return RILL_STAT_RESET_UNACCEPTED;
+		return RILL_RESET_UNACCEPTED;
 	if (rill_resets(sk))
-		return RILL_STAT_RESET_LINGER;
-	return rill_unread(sk) ? RILL_STAT_RESET_UNREAD : RILL_STAT_MAX;
+		return RILL_RESET_LINGER;
+	return rill_unread(sk) ? RILL_RESET_UNREAD : RILL_RESET_NONE;
+}
+
+/* The other end was told of a reset. */
+static void rill_reset_count(struct sock *sk, struct sock *peer,
+			     enum rill_reset_reason reason)
+{
+	rill_stat_inc(sock_net(sk), RILL_STAT_RESET_UNREAD + reason -
+				    RILL_RESET_UNREAD);
+	trace_rill_reset(sk, peer, reason);
 }
 
 /* Tell the other end of it. */
 static void rill_connection_end(struct sock *sk, struct sock *peer)
 {
-	enum rill_stat reset = rill_reset_reason(sk);
+	enum rill_reset_reason reset = rill_reset_reason(sk);
 
 	if (rill_resets(sk)) {
 		if (rill_is_stream(sk))
 			rill_ring_discard(&rill_sk(peer)->ring);
 		else
-			rill_msg_purge(peer);
+			rill_msg_purge(peer, RILL_DROP_RESET);
 	}
 
 	spin_lock(&rill_sk(peer)->lock);
-	if (reset != RILL_STAT_MAX)
+	if (reset)
 		WRITE_ONCE(peer->sk_err, ECONNRESET);
 	rill_shutdown_add(peer, SHUTDOWN_MASK);
 	spin_unlock(&rill_sk(peer)->lock);
-	if (reset != RILL_STAT_MAX)
-		rill_stat_inc(sock_net(sk), reset);
+	if (reset)
+		rill_reset_count(sk, peer, reset);
 }
 
 /**
@@ -324,7 +342,7 @@ void rill_connection_close(struct sock *sk)
 	if (rill_is_stream(sk)) {
 		rill_ring_kill(&rs->ring, &rill_sk(peer)->tx_mutex);
 	} else {
-		rill_msg_purge(sk);
+		rill_msg_purge(sk, RILL_DROP_CLOSED);
 		rill_flow_unblock(sk);
 		/* Those of the peer that wait for room here. */
 		rill_flow_end(sk);

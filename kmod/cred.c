@@ -190,3 +190,14 @@ void rill_peercred_clear(struct sock *sk)
 {
 	rill_peercred_store(sk, NULL, NULL);
 }
+
+/* As the first PID namespace sees it; 0 if there is none. */
+pid_t rill_peercred_pid(struct sock *sk)
+{
+	pid_t pid;
+
+	spin_lock(&sk->sk_peer_lock);
+	pid = pid_nr(sk->sk_peer_pid);
+	spin_unlock(&sk->sk_peer_lock);
+	return pid;
+}

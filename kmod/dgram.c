@@ -11,6 +11,7 @@
  * Context: process.
  */
 #include "af_rill.h"
+#include "trace.h"
 
 static void rill_dgram_associate(struct sock *sk, struct sock *peer)
 {
@@ -102,8 +103,12 @@ int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 	if (err)
 		return err;
 	other = rill_name_lookup(sk, &key);
-	if (IS_ERR(other))
-		return PTR_ERR(other);
+	if (IS_ERR(other)) {
+		err = PTR_ERR(other);
+		trace_rill_connect(sk, NULL, &key, task_tgid_nr(current), false,
+				   err);
+		return err;
+	}
 
 	spin_lock(&rill_sk(other)->lock);
 	err = rill_dgram_may_send(sk, other);
@@ -112,6 +117,7 @@ int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 		rill_dgram_associate(sk, other);
 		sock->state = SS_CONNECTED;
 	}
+	trace_rill_connect(sk, other, &key, task_tgid_nr(current), false, err);
 	sock_put(other);
 	return err;
 }
@@ -119,7 +125,7 @@ int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 /* The socket is dead, no system call can reach it any more. */
 void rill_dgram_close(struct sock *sk)
 {
-	rill_msg_purge(sk);
+	rill_msg_purge(sk, RILL_DROP_CLOSED);
 	/* Wakes its senders too: they get ECONNREFUSED. */
 	rill_dgram_associate(sk, NULL);
 }

@@ -26,8 +26,18 @@
 #include <linux/sched/signal.h>
 
 #include "af_rill.h"
+#include "trace.h"
 
 #define RILL_ADMIT_BATCH	64
+
+/* The end of a wait in line, for tracing; child knows whose it was. */
+static void rill_line_trace(struct sock *sk, struct rill_sock *ls,
+			    struct sock *child, int err)
+{
+	if (trace_rill_connect_enabled())
+		trace_rill_connect(sk, &ls->sk, NULL, rill_peercred_pid(child),
+				   true, err);
+}
 
 /* The connector and its new end become a connection, seen by accept(). */
 static void __rill_queue_link(struct rill_net *rn, struct rill_sock *ls,
@@ -98,9 +108,11 @@ int rill_queue_join(struct sock *listener, struct sock *sk, struct sock *child)
 		WRITE_ONCE(ls->waiting, ls->waiting + 1);
 		atomic_inc(&rn->waiting);
 		rill_net_count(rn, RILL_STAT_CONNECT_WAITED);
+		trace_rill_queue_full(sk, listener, true);
 		err = -EINPROGRESS;
 	} else {
 		rill_net_count(rn, RILL_STAT_CONNECT_OVERFLOW);
+		trace_rill_queue_full(sk, listener, false);
 	}
 	spin_unlock(&rs->lock);
 out:
@@ -129,6 +141,7 @@ static bool __rill_line_admit(struct rill_sock *ls)
 		spin_lock(&rs->lock);
 		child = __rill_line_remove(rn, ls, rs);
 		__rill_queue_link(rn, ls, &rs->sk, child);
+		rill_line_trace(&rs->sk, ls, child, 0);
 		/*
 		 * Under its lock, which its release() takes before the socket
 		 * can go away.
@@ -172,6 +185,7 @@ bool rill_line_leave(struct sock *sk)
 		child = __rill_line_remove(rn, ls, rs);
 		WRITE_ONCE(sk->sk_state, TCP_CLOSE);
 		rill_net_count(rn, RILL_STAT_CONNECT_LEFT);
+		rill_line_trace(sk, ls, child, -ECONNABORTED);
 	}
 	spin_unlock(&rs->lock);
 	spin_unlock(&ls->lock);
@@ -200,6 +214,7 @@ static struct sock *rill_line_refuse(struct rill_sock *ls)
 		WRITE_ONCE(rs->sk.sk_err, ECONNREFUSED);
 		WRITE_ONCE(rs->sk.sk_state, TCP_CLOSE);
 		rill_net_count(rn, RILL_STAT_CONNECT_REFUSED);
+		rill_line_trace(&rs->sk, ls, child, -ECONNREFUSED);
 		rs->sk.sk_state_change(&rs->sk);
 		sk_wake_async(&rs->sk, SOCK_WAKE_IO, POLL_ERR);
 		spin_unlock(&rs->lock);
@@ -377,6 +392,7 @@ static int rill_accept_flags(struct socket *sock, struct socket *newsock,
 	WRITE_ONCE(cs->passcred, passcred);
 	WRITE_ONCE(cs->accepted, true);
 	rill_stat_inc(sock_net(sk), RILL_STAT_ACCEPT_OK);
+	trace_rill_accept(child, sk);
 	return 0;
 }
 

@@ -26,6 +26,7 @@
 #include <linux/uio.h>
 
 #include "af_rill.h"
+#include "trace.h"
 
 /* As unix(7): what SO_SNDBUF has to hold besides the message. */
 #define RILL_MSG_OVERHEAD	32
@@ -191,8 +192,9 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 	    sk_filter(to, skb)) {
 		rill_drops_inc(to);
 		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
+		trace_rill_drop(to, RILL_DROP_FILTER, 1, len);
 		kfree_skb(skb);
-		rill_stat_sent(sk, len);
+		rill_stat_sent(sk, sk->sk_type, len);
 		return 0;
 	}
 	do {
@@ -202,7 +204,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		err = rill_flow_may_queue(sk, to, &timeo);
 	} while (!err);
 	if (!err) {
-		rill_stat_sent(sk, len);
+		rill_stat_sent(sk, sk->sk_type, len);
 		/* It is queued, then look who waits; see rill_wait_add(). */
 		smp_mb();
 		rill_wake_reader(to);
@@ -267,8 +269,11 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		to = rill_dgram_dest(sk, msg);
 	else
 		to = rill_connection_dest(sk, msg, &timeo);
-	if (IS_ERR(to))
-		return PTR_ERR(to);
+	if (IS_ERR(to)) {
+		err = PTR_ERR(to);
+		trace_rill_send(sk, NULL, len, msg->msg_flags, err);
+		return err;
+	}
 
 	err = -EMSGSIZE;
 	if (len > READ_ONCE(sk->sk_sndbuf) - RILL_MSG_OVERHEAD)
@@ -294,6 +299,7 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	else if (!rill_is_dgram(sk))
 		rill_connection_sigpipe(msg, err);
 out:
+	trace_rill_send(sk, to, len, msg->msg_flags, err ?: len);
 	if (rill_is_dgram(sk))
 		sock_put(to);
 	return err ?: len;
@@ -307,22 +313,27 @@ static void __rill_msg_unlink(struct sock *sk, struct sk_buff *skb)
 }
 
 /* Drop all that is queued: the owner closes, or the sender resets. */
-void rill_msg_purge(struct sock *sk)
+void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason)
 {
 	struct sk_buff *skb, *next;
 	struct sk_buff_head gone;
+	size_t bytes = 0;
 
 	__skb_queue_head_init(&gone);
 	spin_lock(&rill_sk(sk)->lock);
 	skb_queue_walk_safe(&sk->sk_receive_queue, skb, next) {
 		__rill_msg_unlink(sk, skb);
 		/* Its receive will see that it is out of the queue. */
-		if (!rill_cb(skb)->reading)
-			__skb_queue_tail(&gone, skb);
+		if (rill_cb(skb)->reading)
+			continue;
+		bytes += skb->len;
+		__skb_queue_tail(&gone, skb);
 	}
 	spin_unlock(&rill_sk(sk)->lock);
-	if (!skb_queue_empty(&gone))
-		rill_stat_dropped(sk, skb_queue_len(&gone));
+	if (!skb_queue_empty(&gone)) {
+		rill_stat_dropped(sk, sk->sk_type, skb_queue_len(&gone));
+		trace_rill_drop(sk, reason, skb_queue_len(&gone), bytes);
+	}
 	__skb_queue_purge(&gone);
 }
 
@@ -382,13 +393,15 @@ static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 	bool spare = false;
 
 	if (take)
-		rill_stat_received(sk, skb->len);
+		rill_stat_received(sk, sk->sk_type, skb->len);
 	spin_lock(&rill_sk(sk)->lock);
 	rill_cb(skb)->reading = false;
 	/* Not queued any more: the peer's reset has purged it meanwhile. */
 	if (!rill_cb(skb)->charge) {
-		if (!take)
-			rill_stat_dropped(sk, 1);
+		if (!take) {
+			rill_stat_dropped(sk, sk->sk_type, 1);
+			trace_rill_drop(sk, RILL_DROP_RESET, 1, skb->len);
+		}
 		take = true;
 	} else if (take) {
 		__rill_msg_unlink(sk, skb);
@@ -559,14 +572,22 @@ int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	if (!rill_is_dgram(sk)) {
 		peer = rill_connection_ready(sk, &timeo);
-		if (IS_ERR(peer))
-			return PTR_ERR(peer);
+		if (IS_ERR(peer)) {
+			ret = PTR_ERR(peer);
+			trace_rill_recv(sk, NULL, size, flags, ret);
+			return ret;
+		}
 	}
 	skb = rill_msg_get(sk, flags, timeo, &offset);
-	if (IS_ERR_OR_NULL(skb))
-		return PTR_ERR_OR_ZERO(skb);
+	if (IS_ERR_OR_NULL(skb)) {
+		ret = PTR_ERR_OR_ZERO(skb);
+		trace_rill_recv(sk, NULL, size, flags, ret);
+		return ret;
+	}
 
 	ret = rill_msg_copy(sk, msg, size, flags, skb, offset);
+	/* The message keeps its sender as long as it is there. */
+	trace_rill_recv(sk, skb->sk, size, flags, ret);
 	rights = ret >= 0 && rill_cb(skb)->files;
 	if (unlikely(rights))
 		files = rill_rights_take(&rill_cb(skb)->files, peek);

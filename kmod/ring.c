@@ -46,6 +46,7 @@
 #include <linux/uio.h>
 
 #include "ring.h"
+#include "trace.h"
 
 void rill_ring_init(struct rill_ring *ring)
 {
@@ -489,6 +490,16 @@ static void rill_mark_free(struct rill_mark *mark)
 	kfree(mark);
 }
 
+static void rill_ring_dropped(struct rill_ring *ring, unsigned long bytes)
+{
+	struct sock *sk = rill_ring_owner(ring);
+
+	rill_stat_dropped(sk, SOCK_STREAM, bytes);
+	trace_rill_drop(sk, READ_ONCE(ring->discard) ? RILL_DROP_RESET :
+						       RILL_DROP_CLOSED,
+			0, bytes);
+}
+
 /* Give back all that the ring holds, read or not.  Both sides are excluded. */
 void rill_ring_purge(struct rill_ring *ring)
 {
@@ -498,7 +509,7 @@ void rill_ring_purge(struct rill_ring *ring)
 	if (!st)
 		return;
 	if (unread)
-		rill_stat_dropped(rill_ring_owner(ring), unread);
+		rill_ring_dropped(ring, unread);
 	while (ring->r_pos != ring->w_pos) {
 		struct rill_seg *seg = st->r_seg;
 		struct rill_slot *slot = &seg->slot[ring->r_pos & seg->mask];

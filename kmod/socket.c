@@ -16,6 +16,7 @@
 
 #include "ring.h"
 #include "af_rill.h"
+#include "trace.h"
 
 struct proto rill_proto = {
 	.name		= "RILL",
@@ -230,6 +231,7 @@ void rill_sock_close(struct sock *sk)
 	struct rill_sock *rs = rill_sk(sk);
 	int state;
 
+	trace_rill_close(sk);
 	rill_sock_unhash(sk);
 
 	spin_lock(&rs->lock);

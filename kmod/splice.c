@@ -37,6 +37,7 @@
 
 #include "ring.h"
 #include "af_rill.h"
+#include "trace.h"
 
 /* ---- in ---- */
 
@@ -164,8 +165,10 @@ ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
 		return -ESPIPE;
 	timeo = sock_rcvtimeo(sk, nonblock);
 	peer = rill_connection_ready(sk, &timeo);
-	if (IS_ERR(peer))
-		return PTR_ERR(peer);
+	if (IS_ERR(peer)) {
+		ret = PTR_ERR(peer);
+		goto out;
+	}
 
 	rd.by_cred = rill_passcred_own(sk);
 	ret = rill_stream_read(sk, peer, &rd, sock_rcvlowat(sk, 0, rd.len),
@@ -173,5 +176,8 @@ ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
 	rill_cred_clear(&rd.cred);
 	/* A pipe has no room for files: as with read(), they are closed. */
 	rill_rights_drop(rd.files);
+out:
+	trace_rill_recv(sk, IS_ERR(peer) ? NULL : peer, len,
+			nonblock ? MSG_DONTWAIT : 0, ret);
 	return ret;
 }

@@ -17,6 +17,7 @@
 
 #include "ring.h"
 #include "af_rill.h"
+#include "trace.h"
 
 /* The ring is full.  Sleep until a quarter of it is free, or for timeo. */
 static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
@@ -139,7 +140,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		rill_wake_reader(peer);
 	if (!sent)
 		return err;
-	rill_stat_sent(sk, sent);
+	rill_stat_sent(sk, SOCK_STREAM, sent);
 	return sent;
 }
 
@@ -148,29 +149,36 @@ int rill_stream_send(struct socket *sock, struct msghdr *msg, bool by_ref)
 {
 	struct sock *sk = sock->sk, *peer;
 	struct rill_anc anc = {};
+	size_t len;
 	long timeo;
 	int err;
 
 	if (msg->msg_flags & ~RILL_SEND_FLAGS)
 		return -EOPNOTSUPP;
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	/* The count that is returned is an int. */
+	iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
+	len = iov_iter_count(&msg->msg_iter);
 	peer = rill_connection_dest(sk, msg, &timeo);
-	if (IS_ERR(peer))
-		return PTR_ERR(peer);
+	if (IS_ERR(peer)) {
+		err = PTR_ERR(peer);
+		peer = NULL;
+		goto out;
+	}
 
 	if (msg->msg_controllen) {
 		/* As in unix(7), no bytes carry no files. */
-		err = rill_anc_parse(msg, &anc, iov_iter_count(&msg->msg_iter));
+		err = rill_anc_parse(msg, &anc, len);
 		if (err)
-			return err;
+			goto out;
 	}
 	if (!anc.cred.pid && rill_wants_cred(sk, peer))
 		rill_cred_current(&anc.cred);
-	/* The count that is returned is an int. */
-	iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
 	err = rill_stream_write(sk, peer, &msg->msg_iter, by_ref, &anc, timeo);
 	rill_anc_clear(&anc);
 	rill_connection_sigpipe(msg, err);
+out:
+	trace_rill_send(sk, peer, len, msg->msg_flags, err);
 	return err;
 }
 
@@ -358,7 +366,7 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 	if (!rd->total)
 		return err;
 	if (!rd->peek)
-		rill_stat_received(sk, rd->total);
+		rill_stat_received(sk, SOCK_STREAM, rd->total);
 	return rd->total;
 }
 
@@ -381,8 +389,11 @@ int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		return -EOPNOTSUPP;
 	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	peer = rill_connection_ready(sk, &timeo);
-	if (IS_ERR(peer))
-		return PTR_ERR(peer);
+	if (IS_ERR(peer)) {
+		ret = PTR_ERR(peer);
+		trace_rill_recv(sk, NULL, len, flags, ret);
+		return ret;
+	}
 	if (!len)
 		return 0;
 
@@ -400,5 +411,6 @@ int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 					     rill_recv_queue(sk));
 	}
 	rill_cred_clear(&rd.cred);
+	trace_rill_recv(sk, peer, len, flags, ret);
 	return ret;
 }

@@ -234,6 +234,11 @@ TEST_F(counters, refused)
 	if (variant->type != SOCK_DGRAM) {
 		EXPECT_EQ(-ECONNREFUSED, rt_connect(fd, &a));
 		EXPECT_MOVED("connect_nolistener+1");
+		/* One that listened, and does not any more. */
+		ASSERT_EQ(0, listen(lfd, 1));
+		ASSERT_EQ(0, shutdown(lfd, SHUT_RDWR));
+		EXPECT_EQ(-ECONNREFUSED, rt_connect(fd, &a));
+		EXPECT_MOVED("connect_nolistener+1");
 	} else {
 		struct rt_addr none = rt_new_addr(RT_RILL);
 
@@ -532,6 +537,37 @@ TEST_F(counters, no_space)
 	ASSERT_EQ(1, rt_call_end(&c));
 	EXPECT_LE(1, grown(&self->v, "wake_space"));
 	EXPECT_EQ(0, grown(&self->v, "sleep_data"));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* A receiver that is full of another's messages: its reads wake the sender. */
+TEST_F(counters, no_space_for_second)
+{
+	struct rt_call c = { .nr = SYS_sendto };
+	struct rt_addr a = { .len = 0 };
+	char buf[4096] = { 0 };
+	int rfd, fd[2];
+
+	if (variant->type != SOCK_DGRAM)
+		return;
+	rfd = rt_bound(RT_RILL, SOCK_DGRAM, &a);
+	fd[0] = rt_client(RT_RILL, SOCK_DGRAM, &a);
+	fd[1] = rt_client(RT_RILL, SOCK_DGRAM, &a);
+	ASSERT_LE(0, fd[1]);
+	ASSERT_EQ(0, rt_set_int(rfd, SOL_SOCKET, SO_RCVBUF, 4096));
+	ASSERT_LT(0, rt_fill(fd[0], sizeof(buf)));
+	c.fd = fd[1];
+	c.buf = buf;
+	c.len = 1;
+	ASSERT_EQ(0, rt_call_start(&c));
+	ASSERT_TRUE(rt_call_sleeps(&c));
+	moved(&self->v);
+	EXPECT_EQ(0, grown(&self->v, "wake_space"));
+	ASSERT_LT(0, SYS(recv(rfd, buf, sizeof(buf), 0)));
+	ASSERT_EQ(1, rt_call_end(&c));
+	EXPECT_EQ(1, grown(&self->v, "wake_space"));
+	close(rfd);
 	close(fd[0]);
 	close(fd[1]);
 }
