@@ -73,13 +73,16 @@ static void usage(void)
 	       "  --chunk N       rounds of a cell at a time; default: 20, or 500 with --rounds\n"
 	       "  --state FILE    go on where FILE says, and write it when stopped (SIGINT,\n"
 	       "                  SIGTERM) and as it goes\n"
-	       "  --from STATE    go on there: what a \"# state\" line said (or RACE_FROM)\n"
+	       "  --from STATE    go on there: what a \"# state\" line said\n"
 	       "  --stuck SECONDS after which a call counts as hung; default: 20\n"
 	       "  --list          print the cells, and end\n"
 	       "  --help          this text\n"
 	       "\n"
 	       "operations: connect accept close shutdown send recv poll listen setsockopt\n"
 	       "            peek splice signal\n"
+	       "\n"
+	       "Below scripts/campaign, CAMPAIGN_STATE and CAMPAIGN_SECONDS are --from and\n"
+	       "--seconds.\n"
 	       "\n"
 	       "Exit status: 0 all rounds were right, 1 some were not, 2 wrong option,\n"
 	       "3 stopped before the end, with nothing wrong so far.\n");
@@ -372,7 +375,14 @@ static unsigned long long play(unsigned long long all)
 {
 	long long told = rt_now_ms();
 	unsigned long long at;
+	unsigned int i;
 
+	/* What was played before it was stopped counts too. */
+	for (i = 0; i < n_cells; i++) {
+		cells[i].rounds = (from / n_cells + (i < from % n_cells)) * chunk;
+		if (rounds && cells[i].rounds > rounds)
+			cells[i].rounds = rounds;
+	}
 	for (at = from; at < all && !over(at); at++) {
 		unsigned int n = chunk;
 
@@ -443,7 +453,7 @@ static unsigned int report(void)
 
 	for (i = 0; i < n_cells; i++) {
 		const struct cell *c = &cells[i];
-		bool ok = !c->failures && (c->rounds || from);
+		bool ok = !c->failures && (c->rounds || rounds);
 
 		bad += !ok;
 		if (c->rounds < least)
@@ -452,7 +462,7 @@ static unsigned int report(void)
 		       type_name[c->type], op_name[c->op[0]], op_name[c->op[1]],
 		       c->rounds);
 	}
-	printf("# %llu rounds of %u cells, at least %llu of each; seed %llu; %u wrong\n",
+	printf("# %llu rounds now; of each of %u cells at least %llu so far; seed %llu; %u wrong\n",
 	       played, n_cells, least, seed, atomic_load(&failures));
 	printf("# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:0 error:0\n",
 	       n_cells - bad, bad);
@@ -485,8 +495,8 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *pairs = NULL, *types = NULL, *state = getenv("RACE_FROM");
-	const char *env = getenv("RACE_SECONDS");
+	const char *pairs = NULL, *types = NULL, *state = getenv("CAMPAIGN_STATE");
+	const char *env = getenv("RACE_SECONDS"), *slice = getenv("CAMPAIGN_SECONDS");
 	unsigned long long all, at;
 	bool bounded = false, list = false;
 	unsigned int bad;
@@ -552,6 +562,8 @@ int main(int argc, char **argv)
 		if (seconds < 0)
 			seconds = env ? number("RACE_SECONDS", env) : 20;
 	}
+	if (slice && seconds < 0)
+		seconds = number("CAMPAIGN_SECONDS", slice);
 	state_load();
 	if (state && *state)
 		state_parse(state);
