@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The library that "rill run" preloads; it lies beside rill-run.
+
+RUN_SO		:= $(OUTPUT)/lib/rill/librill-run.so
+RUN_SRC		:= $(wildcard $(SRC)/preload/*.c)
+COMMAND_FILES	+= $(RUN_SO)
+
+# The declarations of the C library would check and replace the calls we define.
+$(RUN_SO): $(RUN_SRC) $(wildcard $(SRC)/preload/*.h) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -U_FORTIFY_SOURCE $(ALL_CFLAGS) -fPIC -pthread \
+		-fvisibility=hidden $(LDFLAGS) -shared -Wl,-z,defs,-z,now -o $@ $(RUN_SRC) -ldl

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * close(), dup(), fcntl() and their kin: a side goes where its socket goes, and
+ * is out of the program's reach.
+ *
+ * Context: also between fork() or vfork() and exec(), and in signal handlers: no
+ * lock, no malloc().  A child of vfork() has its own fds and our memory: what it
+ * does to its fds is done, and the tables stay the parent's.
+ */
+#define _GNU_SOURCE
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "preload.h"
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC	4
+#endif
+
+/* Are the tables ours?  Asked only when there is something to do to them. */
+static bool is_ours(void)
+{
+	return run.pid == getpid();
+}
+
+/* The child of a vfork() closes a doubled socket: the side too, in its own table. */
+static void child_close(int fd)
+{
+	struct run_pair *p = run_pair_of(fd);
+
+	if (p && atomic_load(&p->refs) == 1)
+		real.close(atomic_load(&p->side));
+}
+
+/* A system call, with nothing of the C library in between. */
+static long run_raw(long number, const long *a)
+{
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = a[3];
+	register long r8 __asm__("r8") = a[4];
+	register long r9 __asm__("r9") = a[5];
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret)
+			 : "0"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a[0];
+	register long x1 __asm__("x1") = a[1];
+	register long x2 __asm__("x2") = a[2];
+	register long x3 __asm__("x3") = a[3];
+	register long x4 __asm__("x4") = a[4];
+	register long x5 __asm__("x5") = a[5];
+
+	__asm__ volatile("svc 0" : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+#else
+#error "write the system call of this machine"
+#endif
+}
+
+EXPORT int close(int fd)
+{
+	enum run_kind kind;
+
+	if (UNLIKELY(!run_is_up))
+		return syscall(SYS_close, fd);
+	kind = run_kind(fd);
+	if (LIKELY(kind == RUN_NONE))
+		return real.close(fd);
+	if (!is_ours()) {
+		child_close(fd);
+		return kind == RUN_SIDE ? 0 : real.close(fd);
+	}
+	if (kind == RUN_SIDE) {
+		errno = EBADF;
+		return -1;
+	}
+	run_slot_forget(fd);
+	return real.close(fd);
+}
+
+EXPORT int fclose(FILE *file)
+{
+	RUN_ENTER();
+	if (file) {
+		int fd = fileno(file);
+
+		if (fd >= 0 && run_kind(fd) != RUN_NONE && run_kind(fd) != RUN_SIDE && is_ours())
+			run_slot_forget(fd);
+	}
+	return real.fclose(file);
+}
+
+struct range {
+	unsigned int	first, last;
+	int		flags;
+	int		sides[RUN_PAIRS];
+	int		n;
+};
+
+static void range_one(int fd, struct run_slot *slot, void *arg)
+{
+	struct range *r = arg;
+
+	if (atomic_load(&slot->kind) == RUN_SIDE) {
+		if (r->n < RUN_PAIRS)
+			r->sides[r->n++] = fd;
+	} else if (!(r->flags & CLOSE_RANGE_CLOEXEC)) {
+		run_slot_forget(fd);
+	}
+}
+
+/*
+ * Sides of sockets outside the range stay, so it is closed in the pieces between
+ * them.  Those of sockets inside go with them.
+ */
+static int range_close(unsigned int first, unsigned int last, int flags)
+{
+	static _Thread_local struct range r;
+	unsigned int from = first;
+	int max = last > INT32_MAX ? INT32_MAX : (int)last;
+
+	r.n = 0;
+	r.flags = flags;
+	if (first > last)
+		return real.close_range(first, last, flags);
+	/* First the sockets, then what is left of the sides. */
+	run_slots_each(first, max, range_one, &r);
+	if (!(flags & CLOSE_RANGE_CLOEXEC)) {
+		r.n = 0;
+		run_slots_each(first, max, range_one, &r);
+	} else {
+		for (int i = 0; i < RUN_PAIRS; i++) {
+			struct run_pair *p = &run_pairs[i];
+
+			if (atomic_load(&p->refs))
+				continue;
+		}
+	}
+	for (int i = 0; i < r.n; i++) {
+		if (from < (unsigned int)r.sides[i] &&
+		    real.close_range(from, r.sides[i] - 1, flags))
+			return -1;
+		from = r.sides[i] + 1;
+	}
+	return from > last ? 0 : real.close_range(from, last, flags);
+}
+
+EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	RUN_ENTER();
+	/* With CLOEXEC the sides may go too: exec() without them falls back. */
+	if (!atomic_load(&run_pairs_used) || !is_ours() || (flags & CLOSE_RANGE_CLOEXEC))
+		return real.close_range(first, last, flags);
+	return range_close(first, last, flags);
+}
+
+EXPORT void closefrom(int first)
+{
+	RUN_ENTER();
+	close_range(first < 0 ? 0 : first, ~0u, 0);
+}
+
+EXPORT int dup(int fd)
+{
+	int n;
+
+	RUN_ENTER();
+	if (run_kind(fd) == RUN_SIDE) {
+		errno = EBADF;
+		return -1;
+	}
+	n = real.dup(fd);
+	if (n >= 0 && is_ours())
+		run_pair_share(fd, n);
+	return n;
+}
+
+/* Something will be put over a side's number: the side moves on. */
+static void make_way(int fd)
+{
+	int to;
+
+	if (LIKELY(run_kind(fd) != RUN_SIDE) || !is_ours())
+		return;
+	for (int i = 0; i < RUN_PAIRS; i++) {
+		struct run_pair *p = &run_pairs[i];
+
+		if (!atomic_load(&p->refs) || atomic_load(&p->side) != fd)
+			continue;
+		to = real.fcntl(fd, real.fcntl(fd, F_GETFD) & FD_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD,
+				fd + 1);
+		if (to < 0)
+			return;
+		/* Epoll entries of the old number end with it. */
+		run_side_mark(to);
+		atomic_store(&p->side, to);
+		run_slot(fd, true)->kind = RUN_NONE;
+		return;
+	}
+}
+
+EXPORT int dup2(int fd, int newfd)
+{
+	int n;
+
+	RUN_ENTER();
+	if (fd == newfd)
+		return real.dup2(fd, newfd);
+	make_way(newfd);
+	n = real.dup2(fd, newfd);
+	if (n >= 0 && is_ours())
+		run_pair_share(fd, newfd);
+	return n;
+}
+
+EXPORT int dup3(int fd, int newfd, int flags)
+{
+	int n;
+
+	RUN_ENTER();
+	make_way(newfd);
+	n = real.dup3(fd, newfd, flags);
+	if (n >= 0 && is_ours())
+		run_pair_share(fd, newfd);
+	return n;
+}
+
+static int set_nonblock(struct run_pair *p, bool on)
+{
+	int priority = on ? 0 : 1;
+
+	atomic_store(&p->nonblock, on);
+	return real.setsockopt(atomic_load(&p->side), SOL_SOCKET, SO_PRIORITY, &priority,
+			       sizeof(priority));
+}
+
+static int fcntl_pair(int fd, struct run_pair *p, int cmd, unsigned long arg)
+{
+	int ret;
+
+	switch (cmd) {
+	case F_GETFL:
+		ret = real.fcntl(fd, cmd);
+		return ret < 0 || atomic_load(&p->nonblock) ? ret : ret & ~O_NONBLOCK;
+	case F_SETFL:
+		ret = real.fcntl(fd, cmd, arg | O_NONBLOCK);
+		if (!ret)
+			set_nonblock(p, arg & O_NONBLOCK);
+		return ret;
+	case F_SETFD:
+		real.fcntl(atomic_load(&p->side), cmd, arg);
+		break;
+	}
+	return real.fcntl(fd, cmd, arg);
+}
+
+static int fcntl_any(int fd, int cmd, unsigned long arg)
+{
+	struct run_pair *p = run_pair_of(fd);
+	int ret;
+
+	if (UNLIKELY(p && is_ours()))
+		ret = fcntl_pair(fd, p, cmd, arg);
+	else
+		ret = real.fcntl(fd, cmd, arg);
+	if ((cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC) && ret >= 0 && is_ours())
+		run_pair_share(fd, ret);
+	return ret;
+}
+
+EXPORT int fcntl(int fd, int cmd, ...)
+{
+	unsigned long arg;
+	va_list args;
+
+	RUN_ENTER();
+	va_start(args, cmd);
+	arg = va_arg(args, unsigned long);
+	va_end(args);
+	return fcntl_any(fd, cmd, arg);
+}
+
+EXPORT int fcntl64(int fd, int cmd, ...)
+{
+	unsigned long arg;
+	va_list args;
+
+	RUN_ENTER();
+	va_start(args, cmd);
+	arg = va_arg(args, unsigned long);
+	va_end(args);
+	return fcntl_any(fd, cmd, arg);
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	struct run_pair *p;
+	unsigned long arg;
+	va_list args;
+
+	RUN_ENTER();
+	va_start(args, request);
+	arg = va_arg(args, unsigned long);
+	va_end(args);
+	p = run_pair_of(fd);
+	if (UNLIKELY(p)) {
+		switch (request) {
+		case FIONBIO:
+			set_nonblock(p, *(int *)arg);
+			return 0;
+		case FIOCLEX:
+		case FIONCLEX:
+			real.ioctl(atomic_load(&p->side), request, arg);
+			break;
+		}
+	}
+	return real.ioctl(fd, request, arg);
+}
+
+/*
+ * Some close through here: libuv does.  And an allocator calls it while it sets
+ * itself up, before dlsym() could be called: so the call is made here.
+ */
+EXPORT long syscall(long number, ...)
+{
+	long a[6], ret;
+	va_list args;
+
+	va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_close && run_is_up)
+		return close(a[0]);
+	ret = run_raw(number, a);
+	if (ret >= -4095 && ret < 0) {
+		errno = -ret;
+		return -1;
+	}
+	return ret;
+}

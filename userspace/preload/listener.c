@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Listeners: the program's own stays what it is, and an AF_RILL listener, the
+ * side, stands beside it under a high fd.  accept() takes from both.
+ *
+ * The program's listener is made non-blocking under its hands: two processes
+ * that both see a connection must not leave the loser asleep in one of two
+ * queues.  accept() sleeps in poll() over both instead, and fcntl() tells the
+ * program what it set (pair->nonblock).  Across exec() that is kept as the
+ * side's SO_PRIORITY, which has no meaning otherwise.
+ *
+ * The side's permission is never wider than the placeholder's: it gets the mode
+ * at listen() and chmod(), and accept() looks whether the file changed since.
+ */
+#define _GNU_SOURCE
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/un.h>
+
+#include "preload.h"
+
+int run_side_socket(int type, bool cloexec)
+{
+	int x = real.socket(run.family, type | SOCK_NONBLOCK | (cloexec ? SOCK_CLOEXEC : 0), 0);
+
+	if (x < 0)
+		return -1;
+	if (run.rcvbuf)
+		real.setsockopt(x, SOL_SOCKET, SO_RCVBUF, &run.rcvbuf, sizeof(int));
+	if (run.sndbuf)
+		real.setsockopt(x, SOL_SOCKET, SO_SNDBUF, &run.sndbuf, sizeof(int));
+	return x;
+}
+
+static bool path_of(const struct run_pair *p, char *path)
+{
+	const struct sockaddr_un *un = (const void *)&p->addr;
+	size_t n = p->addr_len - offsetof(struct sockaddr_un, sun_path);
+
+	if (p->domain != AF_UNIX || p->addr_len <= offsetof(struct sockaddr_un, sun_path) ||
+	    !un->sun_path[0])
+		return false;
+	memcpy(path, un->sun_path, n);
+	path[n] = '\0';
+	return true;
+}
+
+/* Make the side as open as the placeholder is, and remember that. */
+void run_pair_file(struct run_pair *p)
+{
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	struct rill_owner owner;
+	int mode, side = atomic_load(&p->side);
+	struct stat st;
+
+	if (!path_of(p, path) || stat(path, &st) || st.st_dev != p->path_dev ||
+	    st.st_ino != p->path_ino)
+		return;
+	if (p->path_ctime == st.st_ctim.tv_sec && p->path_ctime_ns == st.st_ctim.tv_nsec)
+		return;
+	mode = st.st_mode & 0777;
+	owner.ro_uid = st.st_uid;
+	owner.ro_gid = st.st_gid;
+	/* Another owner than the name can have: what everybody may, no more. */
+	if (real.setsockopt(side, SOL_RILL, RILL_OWNER, &owner, sizeof(owner)))
+		mode &= (mode >> 3) & (mode >> 6) & 07;
+	real.setsockopt(side, SOL_RILL, RILL_MODE, &mode, sizeof(mode));
+	p->path_uid = st.st_uid;
+	p->path_gid = st.st_gid;
+	p->path_mode = mode;
+	p->path_ctime = st.st_ctim.tv_sec;
+	p->path_ctime_ns = st.st_ctim.tv_nsec;
+}
+
+/* The names that the side may have, the best first. */
+static int side_names(int fd, struct run_pair *p, char (*names)[RILL_NAME_SIZE])
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&p->addr;
+	const char *kind = p->domain == AF_UNIX ? "unix" :
+			   p->type == SOCK_DGRAM ? "udp" : "tcp";
+	int n, reuse = 0;
+	socklen_t len = sizeof(reuse);
+	struct stat st;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+
+	n = run_rule_find(kind, addr, p->addr_len, names[0]);
+	if (n)
+		return n < 0 ? 0 : 1;
+	if (p->domain != AF_UNIX) {
+		struct sockaddr_storage to;
+		const struct sockaddr_in *in = (const void *)addr;
+		const struct sockaddr_in6 *in6 = (const void *)addr;
+		bool any = p->domain == AF_INET ? in->sin_addr.s_addr == htonl(INADDR_ANY) :
+			   IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+
+		if (!any && !run_addr_loopback(addr, &to))
+			return 0;
+		if (fstat(fd, &st))
+			return 0;
+		real.getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse, &len);
+		n = 0;
+		if (!reuse)
+			run_name_inet(names[n++], geteuid(), kind, addr, 0);
+		run_name_inet(names[n++], geteuid(), kind, addr, st.st_ino);
+		return n;
+	}
+	if (path_of(p, path)) {
+		struct run_slot *slot = run_slot(fd, false);
+
+		if (stat(path, &st) || !S_ISSOCK(st.st_mode))
+			return 0;
+		/* It may be another file by now, or the path be relative. */
+		if (slot && slot->path_ino &&
+		    (slot->path_ino != st.st_ino || slot->path_dev != st.st_dev))
+			return 0;
+		p->path_dev = st.st_dev;
+		p->path_ino = st.st_ino;
+		run_name_path(names[0], geteuid(), st.st_dev, st.st_ino);
+		return 1;
+	}
+	if (p->addr_len <= offsetof(struct sockaddr_un, sun_path))
+		return 0;
+	run_name_abstract(names[0], geteuid(), addr, p->addr_len);
+	return 1;
+}
+
+static int bind_side(int fd, int side, struct run_pair *p)
+{
+	char names[2][RILL_NAME_SIZE];
+	struct sockaddr_rill addr;
+	int n = side_names(fd, p, names), mode = 0666;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+
+	if (!n)
+		return -1;
+	if (path_of(p, path))
+		mode = 0;	/* nobody, until run_pair_file() */
+	real.setsockopt(side, SOL_RILL, RILL_MODE, &mode, sizeof(mode));
+	for (int i = 0; i < n; i++)
+		if (!real.bind(side, (struct sockaddr *)&addr, run_rill_addr(&addr, names[i]))) {
+			strcpy(p->name, names[i]);
+			run_known_add(p->name, (struct sockaddr *)&p->addr, p->addr_len);
+			return 0;
+		}
+	return -1;
+}
+
+/* Fill in a new pair of fd and side, but for its name. */
+static bool pair_fill(int fd, struct run_pair *p)
+{
+	socklen_t len = sizeof(p->domain);
+
+	p->addr_len = sizeof(p->addr);
+	memset(&p->addr, 0, sizeof(p->addr));
+	p->path_dev = p->path_ino = 0;
+	p->path_ctime = 0;
+	p->path_ctime_ns = -1;
+	return !real.getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &p->domain, &len) &&
+	       !real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &p->type, &len) &&
+	       !real.getsockname(fd, (struct sockaddr *)&p->addr, &p->addr_len);
+}
+
+static void pair_begin(int fd, struct run_pair *p)
+{
+	int flags = real.fcntl(fd, F_GETFL);
+
+	atomic_store(&p->nonblock, flags & O_NONBLOCK);
+	if (!(flags & O_NONBLOCK)) {
+		int one = 1;
+
+		real.setsockopt(atomic_load(&p->side), SOL_SOCKET, SO_PRIORITY, &one, sizeof(one));
+		real.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	}
+	atomic_fetch_add(&run_pairs_used, 1);
+	atomic_store(&run_slot(fd, true)->kind, RUN_PAIR);
+	run_regs_carry(fd, atomic_load(&p->side));
+}
+
+/**
+ * run_listen_side() - double a socket
+ * @fd: the program's own, bound
+ * @backlog: of listen(); -1 for datagrams
+ *
+ * Return: 0, or -1 if it stays alone.
+ */
+int run_listen_side(int fd, int backlog)
+{
+	struct run_slot *slot = run_slot(fd, true);
+	struct run_pair *p, probe;
+	int side, cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
+
+	if (!slot || slot->regs_lost || !pair_fill(fd, &probe))
+		return -1;
+	if (probe.type != SOCK_STREAM && probe.type != SOCK_SEQPACKET && probe.type != SOCK_DGRAM)
+		return -1;
+	side = run_side_socket(probe.type, cloexec);
+	if (side < 0)
+		return -1;
+	if (slot->options || atomic_load(&slot->kind) != RUN_FRESH)
+		run_options_copy(fd, side, probe.domain == AF_UNIX);
+	side = run_side_move(side);
+	p = run_pair_new(fd, side);
+	if (!p) {
+		real.close(side);
+		return -1;
+	}
+	pair_fill(fd, p);
+	p->listens = backlog >= 0;
+	if (bind_side(fd, side, p) || (p->listens && real.listen(side, backlog))) {
+		run_slot(side, true)->kind = RUN_NONE;
+		atomic_store(&p->refs, 0);
+		real.close(side);
+		return -1;
+	}
+	run_pair_file(p);
+	pair_begin(fd, p);
+	return 0;
+}
+
+EXPORT int listen(int fd, int backlog)
+{
+	struct run_pair *p;
+	int ret, err = errno, domain = 0;
+	socklen_t len = sizeof(domain);
+
+	RUN_ENTER();
+	ret = real.listen(fd, backlog);
+	if (ret || !run.family)
+		return ret;
+	p = run_pair_of(fd);
+	if (p) {
+		real.listen(atomic_load(&p->side), backlog);
+		return 0;
+	}
+	if (real.getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
+		return 0;
+	if ((domain == AF_UNIX && run.unix_on) ||
+	    ((domain == AF_INET || domain == AF_INET6) && run.tcp_on)) {
+		/* As the kernel reads it. */
+		if (backlog < 0)
+			backlog = INT32_MAX;
+		run_count(run_listen_side(fd, backlog) ? RUN_LISTEN_OWN : RUN_LISTEN_RILL);
+	}
+	errno = err;
+	return 0;
+}
+
+/* Let nobody in whom the file would not let in now. */
+static bool client_may(struct run_pair *p, int fd)
+{
+	int64_t sec = p->path_ctime, nsec = p->path_ctime_ns;
+	struct ucred cred;
+	gid_t groups[64];
+	socklen_t len = sizeof(cred), size = sizeof(groups);
+	unsigned int mode;
+
+	if (!p->path_ino)
+		return true;
+	run_pair_file(p);
+	if (p->path_ctime == sec && p->path_ctime_ns == nsec)
+		return true;	/* the kernel has checked it, with what is so now */
+	if (real.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return false;
+	mode = p->path_mode;
+	if (cred.uid == 0)
+		return true;
+	if (cred.uid == p->path_uid)
+		return mode & 0200;
+	if (cred.gid == p->path_gid)
+		return mode & 0020;
+	if (!real.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size))
+		for (size_t i = 0; i < size / sizeof(gid_t); i++)
+			if (groups[i] == p->path_gid)
+				return mode & 0020;
+	return mode & 0002;
+}
+
+static void tell_peer(int n, struct run_pair *p, struct sockaddr *addr, socklen_t *len)
+{
+	struct run_identity id;
+	struct run_addr none = { .ss.ss_family = p->domain, .len = sizeof(sa_family_t) };
+
+	if (!addr || !len)
+		return;
+	run_addr_out(run_identify(n, &id) ? &id.peer : &none, addr, len);
+}
+
+static int take_side(struct run_pair *p, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	for (;;) {
+		int n = real.accept4(atomic_load(&p->side), NULL, NULL, flags);
+
+		if (n < 0)
+			return n;
+		if (!client_may(p, n)) {
+			real.close(n);
+			continue;
+		}
+		run_slot_forget(n);
+		tell_peer(n, p, addr, len);
+		run_count(RUN_ACCEPT_RILL);
+		return n;
+	}
+}
+
+static int take_own(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	int n = real.accept4(fd, addr, len, flags);
+
+	if (n >= 0) {
+		run_slot_forget(n);
+		run_count(RUN_ACCEPT_OWN);
+	}
+	return n;
+}
+
+int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	/* Mostly the side goes first, but nobody waits for ever. */
+	bool own_first = atomic_fetch_add(&p->turn, 1) % 8 == 7;
+	struct timespec limit, *timeout = NULL;
+	struct timeval tv = { 0 };
+	socklen_t size = sizeof(tv);
+
+	for (;;) {
+		struct pollfd pfds[2] = {
+			{ .fd = fd, .events = POLLIN },
+			{ .fd = atomic_load(&p->side), .events = POLLIN },
+		};
+		int n;
+
+		for (int i = 0; i < 2; i++) {
+			if ((i == 0) == own_first)
+				n = take_own(fd, addr, len, flags);
+			else
+				n = take_side(p, addr, len, flags);
+			if (n >= 0)
+				return n;
+			if (errno != EAGAIN && ((i == 0) == own_first || errno == EMFILE ||
+						errno == ENFILE))
+				return -1;
+		}
+		if (atomic_load(&p->nonblock)) {
+			errno = EAGAIN;
+			return -1;
+		}
+		if (!timeout && !real.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &size) &&
+		    (tv.tv_sec || tv.tv_usec)) {
+			limit.tv_sec = tv.tv_sec;
+			limit.tv_nsec = tv.tv_usec * 1000;
+			timeout = &limit;
+		}
+		n = real.ppoll(pfds, 2, timeout, NULL);
+		if (n == 0) {
+			errno = EAGAIN;
+			return -1;
+		}
+		if (n < 0 && (errno != EINTR || timeout || !run_restart()))
+			return -1;
+	}
+}
+
+EXPORT int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *len, int flags)
+{
+	struct run_pair *p;
+	int n;
+
+	RUN_ENTER();
+	p = run_pair_of(fd);
+	if (p && p->listens)
+		return run_pair_accept(fd, p, addr.__sockaddr__, len, flags);
+	n = real.accept4(fd, addr.__sockaddr__, len, flags);
+	if (n >= 0)
+		run_slot_forget(n);
+	return n;
+}
+
+EXPORT int accept(int fd, __SOCKADDR_ARG addr, socklen_t *len)
+{
+	struct run_pair *p;
+	int n;
+
+	RUN_ENTER();
+	p = run_pair_of(fd);
+	if (p && p->listens)
+		return run_pair_accept(fd, p, addr.__sockaddr__, len, 0);
+	n = real.accept(fd, addr.__sockaddr__, len);
+	if (n >= 0)
+		run_slot_forget(n);
+	return n;
+}
+
+EXPORT int bind(int fd, __CONST_SOCKADDR_ARG arg, socklen_t len)
+{
+	const struct sockaddr *addr = arg.__sockaddr__;
+	int ret, type = 0;
+	socklen_t size = sizeof(type);
+	struct run_slot *slot;
+
+	RUN_ENTER();
+	ret = real.bind(fd, addr, len);
+	if (ret || !run.family || !addr || len < sizeof(sa_family_t))
+		return ret;
+	slot = run_slot(fd, false);
+	if (!slot || atomic_load(&slot->kind) != RUN_FRESH)
+		return 0;
+	if (addr->sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path) &&
+	    ((const struct sockaddr_un *)addr)->sun_path[0]) {
+		char path[sizeof(struct sockaddr_un)] = { 0 };
+		struct stat st;
+
+		memcpy(path, ((const struct sockaddr_un *)addr)->sun_path,
+		       len - offsetof(struct sockaddr_un, sun_path));
+		if (!stat(path, &st)) {
+			slot->path_dev = st.st_dev;
+			slot->path_ino = st.st_ino;
+		}
+	}
+	if (!real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_DGRAM)
+		run_dgram_bound(fd);
+	errno = 0;
+	return 0;
+}
+
+EXPORT int shutdown(int fd, int how)
+{
+	struct run_pair *p;
+
+	RUN_ENTER();
+	p = run_pair_of(fd);
+	if (p)
+		real.shutdown(atomic_load(&p->side), how);
+	return real.shutdown(fd, how);
+}
+
+static void mode_changed(void)
+{
+	for (int i = 0; i < RUN_PAIRS; i++)
+		if (atomic_load(&run_pairs[i].refs) && run_pairs[i].path_ino)
+			run_pair_file(&run_pairs[i]);
+}
+
+EXPORT int chmod(const char *path, mode_t mode)
+{
+	int ret;
+
+	RUN_ENTER();
+	ret = real.chmod(path, mode);
+	if (!ret && atomic_load(&run_pairs_used))
+		mode_changed();
+	return ret;
+}
+
+EXPORT int fchmodat(int dir, const char *path, mode_t mode, int flags)
+{
+	int ret;
+
+	RUN_ENTER();
+	ret = real.fchmodat(dir, path, mode, flags);
+	if (!ret && atomic_load(&run_pairs_used))
+		mode_changed();
+	return ret;
+}
+
+/* After exec(): sides that were inherited find their sockets by their names. */
+static void recover_side(int side, const int *fds, int n)
+{
+	struct sockaddr_rill addr;
+	socklen_t len = sizeof(addr);
+	struct run_pair probe, *p;
+	char names[2][RILL_NAME_SIZE];
+
+	if (real.getsockname(side, (struct sockaddr *)&addr, &len))
+		return;
+	for (int i = 0; i < n; i++) {
+		int count, priority = 0;
+
+		if (!pair_fill(fds[i], &probe) || probe.domain == run.family)
+			continue;
+		count = side_names(fds[i], &probe, names);
+		for (int j = 0; j < count; j++) {
+			/* Whatever uid it was bound with. */
+			const char *a = strchr(names[j] + 5, '/'), *b = strchr(addr.srl_name + 5, '/');
+
+			if (!a || !b || strcmp(a, b))
+				continue;
+			run_slot_fresh(fds[i]);
+			p = run_pair_new(fds[i], side);
+			if (!p)
+				return;
+			pair_fill(fds[i], p);
+			p->path_dev = probe.path_dev;
+			p->path_ino = probe.path_ino;
+			p->listens = probe.type != SOCK_DGRAM;
+			strcpy(p->name, addr.srl_name);
+			run_known_add(p->name, (struct sockaddr *)&p->addr, p->addr_len);
+			run_pair_file(p);
+			pair_begin(fds[i], p);
+			len = sizeof(priority);
+			if (!real.getsockopt(side, SOL_SOCKET, SO_PRIORITY, &priority, &len) &&
+			    priority == 1)
+				atomic_store(&p->nonblock, false);
+			/* Another fd of the same socket? */
+			for (int k = i + 1; k < n; k++) {
+				struct stat x, y;
+
+				if (!fstat(fds[i], &x) && !fstat(fds[k], &y) &&
+				    x.st_ino == y.st_ino)
+					run_pair_share(fds[i], fds[k]);
+			}
+			return;
+		}
+	}
+}
+
+void run_pairs_recover(void)
+{
+	int sides[64], fds[256], n_sides = 0, n_fds = 0, value;
+	struct dirent *entry;
+	socklen_t len;
+	struct stat st;
+	DIR *dir = opendir("/proc/self/fd");
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (entry->d_name[0] == '.' || fd == dirfd(dir) || fstat(fd, &st) ||
+		    !S_ISSOCK(st.st_mode))
+			continue;
+		len = sizeof(value);
+		if (run_is_rill(fd)) {
+			int type = 0;
+
+			real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len);
+			if (real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) ||
+			    (!value && type != SOCK_DGRAM))
+				continue;
+			if (n_sides < 64)
+				sides[n_sides++] = fd;
+		} else if (n_fds < 256) {
+			fds[n_fds++] = fd;
+		}
+	}
+	closedir(dir);
+	for (int i = 0; i < n_sides; i++)
+		recover_side(sides[i], fds, n_fds);
+}
