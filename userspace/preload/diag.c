@@ -19,7 +19,8 @@ struct question {
 	struct inet_diag_req_v2		req;
 };
 
-static void fill(struct question *q, int protocol, const struct sockaddr *addr)
+static void fill(struct question *q, int protocol, const struct sockaddr *addr,
+		 const struct sockaddr *from)
 {
 	const struct sockaddr_in *in = (const void *)addr;
 	const struct sockaddr_in6 *in6 = (const void *)addr;
@@ -36,6 +37,11 @@ static void fill(struct question *q, int protocol, const struct sockaddr *addr)
 	q->req.sdiag_family = addr->sa_family;
 	q->req.sdiag_protocol = protocol;
 	q->req.idiag_states = ~0u;
+	/* A socket of UDP that is connected is found by its peer only. */
+	if (from && protocol == IPPROTO_UDP)
+		id->idiag_sport = from->sa_family == AF_INET ?
+				  ((const struct sockaddr_in *)from)->sin_port :
+				  ((const struct sockaddr_in6 *)from)->sin6_port;
 	id->idiag_cookie[0] = INET_DIAG_NOCOOKIE;
 	id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	if (addr->sa_family == AF_INET) {
@@ -71,6 +77,21 @@ static void take(const struct inet_diag_msg *msg, struct run_owner *owner)
 
 int run_diag_find(int protocol, const struct sockaddr *addr, struct run_owner *owner)
 {
+	return run_diag_find_from(protocol, addr, NULL, owner);
+}
+
+/**
+ * run_diag_find_from() - whose socket gets what is sent to an address
+ * @protocol: IPPROTO_TCP, then it is a listener, or IPPROTO_UDP
+ * @addr: the address
+ * @from: the sender's address, of which the port counts; or NULL
+ * @owner: gets the answer
+ *
+ * Return: 1; 0 if it is nobody's; -1 if it cannot be told.
+ */
+int run_diag_find_from(int protocol, const struct sockaddr *addr, const struct sockaddr *from,
+		       struct run_owner *owner)
+{
 	static _Atomic unsigned int spread;
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	struct {
@@ -88,7 +109,7 @@ int run_diag_find(int protocol, const struct sockaddr *addr, struct run_owner *o
 	fd = real.socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (fd < 0)
 		return -1;
-	fill(&q, protocol, addr);
+	fill(&q, protocol, addr, from);
 	/* Listeners with SO_REUSEPORT are chosen by the other side's port. */
 	if (protocol == IPPROTO_TCP)
 		q.req.id.idiag_dport = htons(61000 + atomic_fetch_add(&spread, 1) % 4000);

@@ -129,9 +129,13 @@ static int bind_side(int fd, int side, struct run_pair *p)
 {
 	char names[2][RILL_NAME_SIZE];
 	struct sockaddr_rill addr;
-	int n = side_names(fd, p, names), mode = 0666;
+	int n, mode = 0666;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 
+	/* A sender of datagrams without an address of its own. */
+	if (p->type == SOCK_DGRAM && p->domain == AF_UNIX && p->addr_len <= sizeof(sa_family_t))
+		return 0;
+	n = side_names(fd, p, names);
 	if (!n)
 		return -1;
 	if (path_of(p, path))
@@ -155,6 +159,7 @@ static bool pair_fill(int fd, struct run_pair *p)
 	memset(&p->addr, 0, sizeof(p->addr));
 	p->path_dev = p->path_ino = 0;
 	p->path_ctime = 0;
+	atomic_store(&p->connected, false);
 	p->path_ctime_ns = -1;
 	return !real.getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &p->domain, &len) &&
 	       !real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &p->type, &len) &&
@@ -394,7 +399,7 @@ EXPORT int accept(int fd, __SOCKADDR_ARG addr, socklen_t *len)
 EXPORT int bind(int fd, __CONST_SOCKADDR_ARG arg, socklen_t len)
 {
 	const struct sockaddr *addr = arg.__sockaddr__;
-	int ret, type = 0;
+	int ret, type = 0, err = errno;
 	socklen_t size = sizeof(type);
 	struct run_slot *slot;
 
@@ -419,7 +424,7 @@ EXPORT int bind(int fd, __CONST_SOCKADDR_ARG arg, socklen_t len)
 	}
 	if (!real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_DGRAM)
 		run_dgram_bound(fd);
-	errno = 0;
+	errno = err;
 	return 0;
 }
 

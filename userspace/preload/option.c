@@ -157,6 +157,11 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 				slot->options = true;
 			else if (is_inet_level(level) && len >= 1)
 				shadow_set(fd, level, name, int_value(value, len));
+		} else if (run_is_packet_info(level, name) && len >= 1 && int_value(value, len)) {
+			/* Datagrams must come over the program's own from now on. */
+			p = run_pair_of(fd);
+			if (p && !p->listens)
+				run_slot_forget(fd);
 		} else if (level == SOL_SOCKET) {
 			p = run_pair_of(fd);
 			if (p && name != SO_PRIORITY)

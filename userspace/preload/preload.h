@@ -225,6 +225,7 @@ struct run_pair {
 	_Atomic int		side;
 	_Atomic uint32_t	turn;
 	_Atomic bool		nonblock;	/* what the program thinks it is */
+	_Atomic bool		connected;	/* a side for datagrams is */
 	bool			listens;
 	int			domain, type;
 	struct sockaddr_storage	addr;		/* of the program's own socket */
@@ -294,6 +295,8 @@ struct run_owner {
 };
 
 int run_diag_find(int protocol, const struct sockaddr *addr, struct run_owner *owner);
+int run_diag_find_from(int protocol, const struct sockaddr *addr, const struct sockaddr *from,
+		       struct run_owner *owner);
 
 /* rule.c: 0 no rule, 1 name is set, -1 never. */
 int run_rule_find(const char *kind, const struct sockaddr *addr, socklen_t len, char *name);
@@ -315,6 +318,7 @@ void run_pairs_recover(void);
 
 /* dgram.c */
 int run_dgram_bound(int fd);
+bool run_is_packet_info(int level, int name);
 int run_dgram_connect(int fd, const struct sockaddr *addr, socklen_t len);
 
 /* poll.c */
