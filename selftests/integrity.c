@@ -6,295 +6,28 @@
  * 64 MiB through datagrams and seqpacket each.
  *
  * RILL_SEED repeats a run as far as its decisions go; RILL_MIB is the amount.
+ *
+ * With an argument, ./integrity GIB, it is a long run: so many gibibytes over the
+ * three types in equal parts, in slices with a seed of their own, with figures as
+ * it goes.  CAMPAIGN_SECONDS ends it after so long with status 3, and what its last
+ * "# state" line says, in CAMPAIGN_STATE, goes on with it (scripts/campaign).
  */
-#include "rill_test_data.h"
-
-#define MIB		1048576UL
-#define BIGGEST		(192UL << 10)	/* longest send or receive */
-
-/*
- * The byte at position p of direction d is table[(p + d * SHIFT) % PERIOD]: the
- * sender need not make it, and a piece that is lost or moved does not fit.
- */
-#define PERIOD		1048573UL	/* a prime: nothing a kernel rounds to */
-#define SHIFT		400009UL
-
-static unsigned char table[PERIOD + BIGGEST + 8];
-static unsigned long long seed;
-
-static const unsigned char *at(int dir, __u64 pos)
-{
-	return table + (pos + dir * SHIFT) % PERIOD;
-}
-
-/* The sum of the bytes as words; true if they are what is expected. */
-static bool compare(const unsigned char *got, const unsigned char *want, size_t len,
-		    __u64 *sum)
-{
-	__u64 diff = 0, s = 0, a, b;
-
-	while (len >= 8) {
-		memcpy(&a, got, 8);
-		memcpy(&b, want, 8);
-		diff |= a ^ b;
-		s += (a & 0x00ff00ff00ff00ffULL) + (a >> 8 & 0x00ff00ff00ff00ffULL);
-		/* Folded before the 16-bit lanes can overflow. */
-		if (s & 0x8000800080008000ULL) {
-			*sum += (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32 & 0xffff) +
-				(s >> 48);
-			s = 0;
-		}
-		got += 8;
-		want += 8;
-		len -= 8;
-	}
-	*sum += (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32 & 0xffff) + (s >> 48);
-	while (len--) {
-		diff |= *got ^ *want++;
-		*sum += *got++;
-	}
-	return !diff;
-}
-
-struct rng {
-	__u64 x;
-};
-
-static __u32 rnd(struct rng *r)
-{
-	r->x ^= r->x << 13;
-	r->x ^= r->x >> 7;
-	r->x ^= r->x << 17;
-	return r->x >> 16;
-}
-
-/* Small ones often, most of them long enough to get somewhere. */
-static size_t rnd_size(struct rng *r, size_t max)
-{
-	size_t n;
-
-	switch (rnd(r) % 16) {
-	case 0:
-		n = 1 + rnd(r) % 16;
-		break;
-	case 1:
-		n = 1 + rnd(r) % 600;
-		break;
-	case 2:
-		n = 4096 + rnd(r) % 3 - 1;
-		break;
-	case 3:
-		n = 1 + rnd(r) % BIGGEST;
-		break;
-	default:
-		n = 1 + rnd(r) % 60000;
-	}
-	return n < max ? n : max;
-}
-
-struct way {
-	int fd;
-	int dir;
-	__u64 total;
-	__u64 sum;
-	__u64 calls, again, peeks;
-	struct rng r;
-	bool resize;
-};
-
-/* A text for the failure, and a negative errno for the caller. */
-static long bad(struct way *w, const char *what, __u64 pos, long err)
-{
-	fprintf(stderr, "# direction %d at byte %llu: %s (%ld), seed %llu\n", w->dir,
-		pos, what, err, seed);
-	return err < 0 ? err : -EIO;
-}
-
-static bool wait_for(int fd, short ev)
-{
-	return rt_poll(fd, ev) > 0;
-}
-
-static long sender(void *arg)
-{
-	struct way *w = arg;
-	__u64 pos = 0;
-
-	while (pos < w->total) {
-		size_t len = rnd_size(&w->r, w->total - pos);
-		const unsigned char *p = at(w->dir, pos);
-		struct iovec iov[3];
-		int flags = MSG_NOSIGNAL;
-		__u32 kind = rnd(&w->r) % 8;
-		size_t k;
-		long n;
-
-		if (rnd(&w->r) % 4 == 0)
-			flags |= MSG_MORE;
-		switch (kind) {
-		case 0:
-			k = rnd(&w->r) % (len + 1);
-			iov[0] = (struct iovec){ (void *)p, k / 2 };
-			iov[1] = (struct iovec){ (void *)(p + k / 2), k - k / 2 };
-			iov[2] = (struct iovec){ (void *)(p + k), len - k };
-			n = SYS(writev(w->fd, iov, 3));
-			break;
-		case 1:
-		case 2:
-			n = SYS(send(w->fd, p, len, flags | MSG_DONTWAIT));
-			break;
-		default:
-			n = SYS(send(w->fd, p, len, flags));
-		}
-		w->calls++;
-		if (n == -EAGAIN && (kind == 1 || kind == 2)) {
-			w->again++;
-			if (!wait_for(w->fd, POLLOUT))
-				return bad(w, "never writable again", pos, -ETIMEDOUT);
-			continue;
-		}
-		if (n <= 0 || n > (long)len)
-			return bad(w, "send", pos, n);
-		compare(p, p, n, &w->sum);
-		pos += n;
-		if (w->resize && rnd(&w->r) % 512 == 0)
-			rt_set_int(w->fd, SOL_SOCKET, SO_SNDBUF,
-				   1 + rnd(&w->r) % 200000);
-	}
-	return SYS(shutdown(w->fd, SHUT_WR));
-}
-
-static long receiver(void *arg)
-{
-	struct way *w = arg;
-	unsigned char *buf = malloc(BIGGEST + 8);
-	__u64 pos = 0, ignored;
-	long err = 0;
-
-	while (!err) {
-		size_t len = rnd_size(&w->r, BIGGEST), off = rnd(&w->r) % 8;
-		struct iovec iov[3];
-		__u32 kind = rnd(&w->r) % 16;
-		int flags = 0;
-		size_t k;
-		long n;
-
-		switch (kind) {
-		case 0:
-			flags = MSG_PEEK;
-			break;
-		case 1:
-			flags = MSG_PEEK | MSG_DONTWAIT;
-			break;
-		case 2:
-		case 3:
-			flags = MSG_DONTWAIT;
-			break;
-		case 4:
-		case 5:
-			flags = MSG_WAITALL;
-			break;
-		}
-		if (kind == 6) {
-			k = rnd(&w->r) % (len + 1);
-			iov[0] = (struct iovec){ buf + off, k / 2 };
-			iov[1] = (struct iovec){ buf + off + k / 2, k - k / 2 };
-			iov[2] = (struct iovec){ buf + off + k, len - k };
-			n = SYS(readv(w->fd, iov, 3));
-		} else {
-			n = SYS(recv(w->fd, buf + off, len, flags));
-		}
-		w->calls++;
-		if (n == -EAGAIN && flags & MSG_DONTWAIT) {
-			w->again++;
-			if (!wait_for(w->fd, POLLIN))
-				err = bad(w, "never readable again", pos, -ETIMEDOUT);
-			continue;
-		}
-		if (n < 0 || n > (long)len) {
-			err = bad(w, "recv", pos, n);
-			break;
-		}
-		if (!n) {
-			if (pos != w->total)
-				err = bad(w, "early end", pos, 0);
-			break;
-		}
-		if (flags & MSG_WAITALL && n < (long)len && pos + n != w->total) {
-			err = bad(w, "MSG_WAITALL came back early", pos, n);
-			break;
-		}
-		if (!compare(buf + off, at(w->dir, pos), n,
-			     flags & MSG_PEEK ? &ignored : &w->sum)) {
-			err = bad(w, "wrong bytes", pos, n);
-			break;
-		}
-		if (flags & MSG_PEEK)
-			w->peeks++;
-		else
-			pos += n;
-		if (w->resize && rnd(&w->r) % 512 == 0)
-			rt_set_int(w->fd, SOL_SOCKET, SO_RCVBUF,
-				   1 + rnd(&w->r) % 200000);
-	}
-	free(buf);
-	return err;
-}
-
-FIXTURE(integrity)
-{
-	struct rng r;
-	__u64 mib;
-};
-
-FIXTURE_VARIANT(integrity)
-{
-	enum rt_family family;
-	unsigned int mib;	/* through streams; messages get 64 at most */
-};
-
-FIXTURE_VARIANT_ADD(integrity, rill)
-{
-	.family = RT_RILL, .mib = 1024,
-};
-
-FIXTURE_VARIANT_ADD(integrity, unix)
-{
-	.family = RT_UNIX, .mib = 64,
-};
-
-FIXTURE_SETUP(integrity)
-{
-	const char *s = getenv("RILL_SEED"), *m = getenv("RILL_MIB");
-	size_t i;
-
-	seed = s ? strtoull(s, NULL, 0) : (unsigned long long)time(NULL) << 16 ^ getpid();
-	self->r.x = rd_mix(seed) | 1;
-	self->mib = m ? strtoull(m, NULL, 0) : variant->mib;
-	/* The same seed gives the same table; %PERIOD must hold behind the end. */
-	for (i = 0; i < PERIOD; i++)
-		table[i] = rnd(&self->r);
-	memcpy(table + PERIOD, table, BIGGEST + 8);
-	TH_LOG("RILL_SEED=%llu", seed);
-}
-
-FIXTURE_TEARDOWN(integrity)
-{
-}
+#include "integrity_io.h"
 
 static void set_buffers(struct rng *r, int fd)
 {
-	static const int sizes[] = { 1, 2304, 8192, 30000, 106496, 106496, 106496, 212992 };
+	/* The small ones are slow, and soon seen. */
+	static const int sizes[] = { 1, 2304, 8192, 30000, 65536, 106496, 150000, 212992 };
+	__u32 k = rnd(r) % 16, l = rnd(r) % 16;
 
-	rt_set_int(fd, SOL_SOCKET, SO_RCVBUF, sizes[rnd(r) % 8]);
-	rt_set_int(fd, SOL_SOCKET, SO_SNDBUF, sizes[rnd(r) % 8]);
+	rt_set_int(fd, SOL_SOCKET, SO_RCVBUF, sizes[k < 8 ? k : 7]);
+	rt_set_int(fd, SOL_SOCKET, SO_SNDBUF, sizes[l < 8 ? l : 7]);
 }
 
-/* Four threads: both directions of one pair; the sums must agree. */
-static long both_ways(struct __test_metadata *_metadata, struct rng *r,
-		      enum rt_family family, __u64 total, __u64 *calls)
+/* Both directions of one pair, in four threads. */
+static long both_ways(struct rng *r, enum rt_family family, __u64 total, __u64 *calls,
+		      struct way w[4])
 {
-	struct way w[4];
 	struct rt_thread t[4];
 	int fd[2], i;
 	long err;
@@ -326,11 +59,76 @@ static long both_ways(struct __test_metadata *_metadata, struct rng *r,
 			err = t[i].ret;
 		*calls += w[i].calls;
 	}
-	for (i = 0; i < 2 && !err; i++)
-		EXPECT_EQ(w[i].sum, w[2 + i].sum);
 	close(fd[0]);
 	close(fd[1]);
 	return err;
+}
+
+/* n writers and a reader of messages. */
+static long exchange(struct rng *r, int n, const int *fd, int rfd, __u64 total,
+		     struct talk *sent, struct talk *got)
+{
+	struct rt_thread t[4];
+	long err = 0, ret;
+	char c;
+	int i;
+
+	memset(got, 0, sizeof(*got) * n);
+	for (i = 0; i < n; i++) {
+		sent[i] = (struct talk){
+			.fd = fd[i], .id = i, .total = total / n,
+			.r = { rd_mix(r->x + i) | 1 },
+		};
+		err = rt_thread_start(&t[i], talker, &sent[i]);
+		if (err)
+			return err;
+	}
+	ret = listener(rfd, n, sent, got, r);
+	for (i = 0; i < n; i++) {
+		if (!rt_thread_join(&t[i]))
+			return -ETIMEDOUT;
+		err = err ?: t[i].ret;
+	}
+	if (!ret && SYS(recv(rfd, &c, 1, MSG_DONTWAIT)) != -EAGAIN)
+		ret = -EOVERFLOW;
+	return ret ?: err;
+}
+
+FIXTURE(integrity)
+{
+	struct rng r;
+	__u64 mib;
+};
+
+FIXTURE_VARIANT(integrity)
+{
+	enum rt_family family;
+	unsigned int mib;	/* through streams; messages get 64 at most */
+};
+
+FIXTURE_VARIANT_ADD(integrity, rill)
+{
+	.family = RT_RILL, .mib = 1024,
+};
+
+FIXTURE_VARIANT_ADD(integrity, unix)
+{
+	.family = RT_UNIX, .mib = 64,
+};
+
+FIXTURE_SETUP(integrity)
+{
+	const char *s = getenv("RILL_SEED"), *m = getenv("RILL_MIB");
+
+	seed = s ? strtoull(s, NULL, 0) : (unsigned long long)time(NULL) << 16 ^ getpid();
+	self->r.x = rd_mix(seed) | 1;
+	self->mib = m ? strtoull(m, NULL, 0) : variant->mib;
+	ASSERT_EQ(0, make_table(&self->r));
+	TH_LOG("RILL_SEED=%llu", seed);
+}
+
+FIXTURE_TEARDOWN(integrity)
+{
 }
 
 TEST_F_TIMEOUT(integrity, threads, 400)
@@ -338,11 +136,14 @@ TEST_F_TIMEOUT(integrity, threads, 400)
 	__u64 total = self->mib * MIB / 2, calls = 0;
 	const int rounds = 8;
 	long long start = rt_now_ms(), ms;
+	struct way w[4];
 	int i;
 
 	for (i = 0; i < rounds; i++) {
-		ASSERT_EQ(0, both_ways(_metadata, &self->r, variant->family,
-				       total / rounds / 2 + rnd(&self->r) % 4096, &calls));
+		ASSERT_EQ(0, both_ways(&self->r, variant->family,
+				       total / rounds / 2 + rnd(&self->r) % 4096, &calls, w));
+		EXPECT_EQ(w[0].sum, w[2].sum);
+		EXPECT_EQ(w[1].sum, w[3].sum);
 	}
 	ms = rt_now_ms() - start;
 	TH_LOG("%llu MiB between threads in %lld ms, %llu calls, %llu MiB/s",
@@ -395,143 +196,19 @@ TEST_F_TIMEOUT(integrity, processes, 400)
 	       total / MIB, ms, calls, total / MIB * 1000 / (ms ? ms : 1));
 }
 
-/* ---- messages ---------------------------------------------------------- */
-
-#define LONGEST		60000
-
-struct head {
-	__u32 sender;
-	__u32 len;	/* of the data behind this */
-	__u64 seq;
-	__u64 pos;
-};
-
-struct talk {
-	int fd;
-	int id;
-	__u64 total;
-	__u64 sum;
-	__u64 messages;
-	struct rng r;
-};
-
-static long talker(void *arg)
-{
-	struct talk *t = arg;
-	struct head h = { .sender = t->id };
-
-	while (h.pos < t->total) {
-		size_t max = t->total - h.pos < LONGEST ? t->total - h.pos : LONGEST;
-		struct iovec iov[2] = { { &h, sizeof(h) } };
-		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-		int flags = MSG_NOSIGNAL;
-		long n;
-
-		h.len = rnd_size(&t->r, max);
-		/* Now and then one of nothing but its head. */
-		if (rnd(&t->r) % 32 == 0)
-			h.len = 0;
-		iov[1] = (struct iovec){ (void *)at(t->id, h.pos), h.len };
-		if (rnd(&t->r) % 4 == 0)
-			flags |= MSG_DONTWAIT;
-		do {
-			n = SYS(sendmsg(t->fd, &msg, flags));
-			if (n == -EAGAIN && !wait_for(t->fd, POLLOUT))
-				return -ETIMEDOUT;
-		} while (n == -EAGAIN);
-		if (n != (long)(sizeof(h) + h.len)) {
-			fprintf(stderr, "# sender %d, message %llu: %ld, seed %llu\n",
-				t->id, h.seq, n, seed);
-			return n < 0 ? n : -EIO;
-		}
-		compare(iov[1].iov_base, iov[1].iov_base, h.len, &t->sum);
-		h.pos += h.len;
-		h.seq++;
-	}
-	t->messages = h.seq;
-	return 0;
-}
-
-/* Takes n senders' messages until each said all; checks order and bytes. */
-static long listener(int fd, int n, struct talk *sent, struct talk *got, struct rng *r)
-{
-	unsigned char *buf = malloc(sizeof(struct head) + LONGEST);
-	__u64 seq[4] = { 0 }, pos[4] = { 0 }, ignored = 0;
-	int left = n;
-	long ret = 0;
-
-	while (left && !ret) {
-		size_t room = sizeof(struct head) + LONGEST;
-		int flags = 0;
-		struct head h;
-		bool peek = rnd(r) % 16 == 0;
-
-		if (peek)
-			flags |= MSG_PEEK;
-		/* A short buffer, and the true length all the same. */
-		if (rnd(r) % 16 == 0) {
-			room = sizeof(h) + rnd(r) % 5000;
-			flags |= MSG_TRUNC;
-		}
-		ret = SYS(recv(fd, buf, room, flags));
-		if (ret < (long)sizeof(h)) {
-			ret = ret < 0 ? ret : -EBADMSG;
-			break;
-		}
-		memcpy(&h, buf, sizeof(h));
-		if (h.sender >= (unsigned int)n || h.seq != seq[h.sender] ||
-		    h.pos != pos[h.sender] || ret != (long)(sizeof(h) + h.len)) {
-			fprintf(stderr, "# message of %ld: sender %u seq %llu (%llu), seed %llu\n",
-				ret, h.sender, h.seq, h.sender < 4 ? seq[h.sender] : 0, seed);
-			ret = -EILSEQ;
-			break;
-		}
-		ret = 0;
-		if (room < sizeof(h) + h.len && !peek)
-			compare(at(h.sender, h.pos), at(h.sender, h.pos), h.len,
-				&got[h.sender].sum);
-		else if (room < sizeof(h) + h.len)
-			ret = compare(buf + sizeof(h), at(h.sender, h.pos), room - sizeof(h),
-				      &ignored) ? 0 : -EBADMSG;
-		else
-			ret = compare(buf + sizeof(h), at(h.sender, h.pos), h.len,
-				      peek ? &ignored : &got[h.sender].sum) ? 0 : -EBADMSG;
-		if (peek)
-			continue;
-		seq[h.sender]++;
-		pos[h.sender] += h.len;
-		if (pos[h.sender] == sent[h.sender].total && h.len)
-			left--;
-	}
-	free(buf);
-	return ret;
-}
-
 static void run_messages(struct __test_metadata *_metadata, struct rng *r, int n,
 			 const int *fd, int rfd, __u64 total, const char *what)
 {
 	struct talk sent[4], got[4];
-	struct rt_thread t[4];
 	long long start = rt_now_ms(), ms;
 	__u64 messages = 0;
 	int i;
 
-	memset(got, 0, sizeof(got));
+	ASSERT_EQ(0, exchange(r, n, fd, rfd, total, sent, got));
 	for (i = 0; i < n; i++) {
-		sent[i] = (struct talk){
-			.fd = fd[i], .id = i, .total = total / n,
-			.r = { rd_mix(r->x + i) | 1 },
-		};
-		ASSERT_EQ(0, rt_thread_start(&t[i], talker, &sent[i]));
-	}
-	ASSERT_EQ(0, listener(rfd, n, sent, got, r));
-	for (i = 0; i < n; i++) {
-		ASSERT_TRUE(rt_thread_join(&t[i]));
-		EXPECT_EQ(0, t[i].ret);
 		EXPECT_EQ(sent[i].sum, got[i].sum);
 		messages += sent[i].messages;
 	}
-	EXPECT_EQ(-EAGAIN, SYS(recv(rfd, got, 1, MSG_DONTWAIT)));
 	ms = rt_now_ms() - start;
 	TH_LOG("%s: %llu MiB in %llu messages of %d senders in %lld ms, %llu MiB/s", what,
 	       total / MIB, messages, n, ms, total / MIB * 1000 / (ms ? ms : 1));
@@ -566,4 +243,146 @@ TEST_F_TIMEOUT(integrity, dgram, 200)
 	close(rfd);
 }
 
+/* ---- a long run -------------------------------------------------------- */
+
+#define SLICE_MIB	48
+
+static const char * const type_names[] = { "stream", "seqpacket", "dgram" };
+
+struct campaign {
+	unsigned long long seed, slice;
+	unsigned long long bytes[3], calls[3], ms[3];
+};
+
+/* One slice of streams: both directions of a pair, and what they moved. */
+static long slice_stream(struct rng *r, __u64 *bytes, __u64 *calls)
+{
+	struct way w[4];
+	long err = both_ways(r, RT_RILL, SLICE_MIB / 2 * MIB + rnd(r) % 4096, calls, w);
+	int i;
+
+	for (i = 0; i < 2 && !err; i++) {
+		*bytes += w[i].total;
+		if (w[i].sum != w[2 + i].sum)
+			err = -EUCLEAN;
+	}
+	return err;
+}
+
+/* One of messages: one writer of a connection, or three to one name. */
+static long slice_messages(struct rng *r, int type, __u64 *bytes, __u64 *calls)
+{
+	int n = type == SOCK_DGRAM ? 3 : 1, fd[3], rfd = -1, pair[2], i;
+	struct rt_addr a = { .len = 0 };
+	struct talk sent[4], got[4];
+	long err;
+
+	if (n == 1) {
+		err = rt_pair(RT_RILL, type, pair);
+		if (err)
+			return err;
+		fd[0] = pair[0];
+		rfd = pair[1];
+	} else {
+		rfd = rt_bound(RT_RILL, type, &a);
+		for (i = 0; i < n; i++) {
+			fd[i] = rt_client(RT_RILL, type, &a);
+			if (fd[i] < 0)
+				return fd[i];
+		}
+	}
+	if (rnd(r) % 2)
+		rt_set_int(rfd, SOL_SOCKET, SO_RCVBUF, 2304 + rnd(r) % 300000);
+	err = exchange(r, n, fd, rfd, SLICE_MIB * MIB, sent, got);
+	for (i = 0; i < n; i++) {
+		*bytes += sent[i].pos;
+		*calls += sent[i].messages;
+		if (!err && sent[i].sum != got[i].sum)
+			err = -EUCLEAN;
+		close(fd[i]);
+	}
+	close(rfd);
+	return err;
+}
+
+static void campaign_say(const struct campaign *c, double gib)
+{
+	unsigned long long sum = c->bytes[0] + c->bytes[1] + c->bytes[2];
+	int i;
+
+	printf("# %.2f of %.2f GiB:", sum / 1073741824.0, gib);
+	for (i = 0; i < 3; i++)
+		printf(" %s %.2f GiB, %llu %s, %.2f GiB/s%s", type_names[i],
+		       c->bytes[i] / 1073741824.0, c->calls[i], i ? "messages" : "calls",
+		       c->bytes[i] / 1073741.824 / (c->ms[i] ?: 1),
+		       i < 2 ? ";" : "\n");
+	/* Between slices: who goes on with it does none of them twice. */
+	printf("# state %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu\n", c->seed,
+	       c->slice, c->bytes[0], c->bytes[1], c->bytes[2], c->calls[0], c->calls[1],
+	       c->calls[2], c->ms[0], c->ms[1], c->ms[2]);
+	fflush(stdout);
+}
+
+static int campaign_run(double gib)
+{
+	const char *state = getenv("CAMPAIGN_STATE"), *limit = getenv("CAMPAIGN_SECONDS");
+	long long start = rt_now_ms(), end = start + (limit ? atoll(limit) : 1000000) * 1000;
+	long long said = start, before;
+	struct campaign c = { .seed = 0 };
+	struct rng r;
+	int which;
+	long err;
+
+	if (!state || sscanf(state, "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu",
+			     &c.seed, &c.slice, &c.bytes[0], &c.bytes[1], &c.bytes[2],
+			     &c.calls[0], &c.calls[1], &c.calls[2], &c.ms[0], &c.ms[1],
+			     &c.ms[2]) != 11) {
+		state = getenv("RILL_SEED");
+		memset(&c, 0, sizeof(c));
+		c.seed = state ? strtoull(state, NULL, 0) :
+			 (unsigned long long)time(NULL) << 16 ^ getpid();
+	}
+	seed = c.seed;
+	r.x = rd_mix(c.seed) | 1;
+	printf("TAP version 13\n1..1\n# RILL_SEED=%llu, from slice %llu\n", c.seed, c.slice);
+	fflush(stdout);
+	err = make_table(&r);
+	while (!err && c.bytes[0] + c.bytes[1] + c.bytes[2] < gib * 1073741824.0) {
+		if (rt_now_ms() >= end) {
+			campaign_say(&c, gib);
+			printf("ok 1 - integrity: so far\n");
+			return 3;
+		}
+		which = c.slice % 3;
+		r.x = rd_mix(c.seed + c.slice) | 1;
+		before = rt_now_ms();
+		err = which ? slice_messages(&r, which == 1 ? SOCK_SEQPACKET : SOCK_DGRAM,
+					     &c.bytes[which], &c.calls[which]) :
+			      slice_stream(&r, &c.bytes[0], &c.calls[0]);
+		c.ms[which] += rt_now_ms() - before;
+		if (err)
+			break;
+		c.slice++;
+		if (rt_now_ms() - said > 5000) {
+			said = rt_now_ms();
+			campaign_say(&c, gib);
+		}
+	}
+	campaign_say(&c, gib);
+	if (err)
+		printf("# slice %llu of seed %llu: %s\n", c.slice, c.seed, strerror(-err));
+	printf("%sok 1 - integrity: %.2f GiB over three types, each byte compared\n",
+	       err ? "not " : "",
+	       (c.bytes[0] + c.bytes[1] + c.bytes[2]) / 1073741824.0);
+	return !!err;
+}
+
+/* The harness's main() is for who gives no argument. */
+#define main harness_main
 TEST_HARNESS_MAIN
+#undef main
+
+int main(int argc, char **argv)
+{
+	return argc > 1 ? campaign_run(atof(argv[1])) : harness_main(argc, argv);
+}
