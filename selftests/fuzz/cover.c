@@ -24,9 +24,9 @@
 #define KCOV_ENABLE	_IO('c', 100)
 #define KCOV_TRACE_PC	0
 
-#define TABLE		(1 << 16)
+#define TABLE		65536
 #define THREADS		(1 + FZ_HELPERS)
-#define CHILD_PCS	(1 << 13)
+#define CHILD_PCS	8192
 /* Where KASLR may put a kernel, of which KCOV does not tell. */
 #define SLIDE_STEP	0x200000UL
 #define SLIDE_MAX	0x40000000UL
@@ -50,7 +50,7 @@ static struct { uint64_t pc; uint16_t point; } table[TABLE];
 static uint64_t low = ~0ULL, high, slide;
 static bool slide_known;
 
-static _Atomic uint64_t *area[THREADS], *child_area;
+static atomic_ulong *area[THREADS], *child_area;
 
 static unsigned int table_at(uint64_t pc)
 {
@@ -177,7 +177,7 @@ bool fz_cover_on(void)
 	return fz_npoints && !access(KCOV_PATH, R_OK | W_OK);
 }
 
-static _Atomic uint64_t *kcov_open(unsigned long pcs)
+static atomic_ulong *kcov_open(unsigned long pcs)
 {
 	int fd = open(KCOV_PATH, O_RDWR | O_CLOEXEC);
 	void *at;
@@ -212,7 +212,7 @@ static int point_of(uint64_t pc)
 }
 
 /* The module's addresses as KCOV tells them may be shifted: by how much? */
-static void slide_find(const _Atomic uint64_t *pcs, uint64_t n)
+static void slide_find(const atomic_ulong *pcs, uint64_t n)
 {
 	unsigned long try;
 
@@ -239,7 +239,7 @@ static void run_add(int point, unsigned int edge)
 		cv->run.edge[atomic_fetch_add(&cv->run.nedges, 1)] = edge;
 }
 
-static void collect(_Atomic uint64_t *from, uint64_t max)
+static void collect(atomic_ulong *from, uint64_t max)
 {
 	struct fz_cover *cv = &fz_state->cover;
 	uint64_t n = from[0];
@@ -279,31 +279,54 @@ void fz_cover_child_end(void)
 		collect(child_area, CHILD_PCS);
 }
 
+/* A load that fails leaves no addresses, but most often has those of the last. */
+static void collect_failed(atomic_ulong *pcs)
+{
+	for (uint64_t i = 1; i <= pcs[0]; i++) {
+		int point = point_of(pcs[i] + slide);
+
+		if (point < 0 || strcmp(points[point].section, ".init.text"))
+			continue;
+		/* It begins at the beginning, or it is elsewhere. */
+		if (!strcmp(points[point].function, "rill_init") ||
+		    !strcmp(points[point].function, "rill_family_check"))
+			collect(pcs, FZ_PCS);
+		break;
+	}
+	pcs[0] = 0;
+}
+
 /*
  * Unload the module and load it again, with everything that this thread does
  * counted: what runs then, and for a namespace that comes and goes, no socket's
- * call reaches.  0 or a negative errno.
+ * call reaches.  Also with parameters that it refuses.  0 or a negative errno.
  */
 int fz_cover_reload(const char *ko)
 {
-	_Atomic uint64_t *pcs = kcov_open(FZ_PCS);
+	static const char *const refused[] = { "family=99", "family=0", "family=2" };
+	atomic_ulong *pcs = kcov_open(FZ_PCS);
+	int fd = open(ko, O_RDONLY | O_CLOEXEC), ret = 0;
 	uint16_t list[1];
 	unsigned int edges;
-	int fd, ret = 0;
 
-	fd = open(ko, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || !pcs)
 		return -errno;
 	fz_cover_begin();
-	points_place(false);
-	pcs[0] = 0;
-	if (syscall(SYS_delete_module, "rill", 0))
-		ret = -errno;
-	collect(pcs, FZ_PCS);
-	if (!ret && syscall(SYS_finit_module, fd, "", 0))
-		ret = -errno;
-	points_place(true);
-	collect(pcs, FZ_PCS);
+	for (unsigned int i = 0; !ret && i <= ARRAY_SIZE(refused); i++) {
+		points_place(true);
+		pcs[0] = 0;
+		if (syscall(SYS_delete_module, "rill", 0))
+			ret = -errno;
+		collect(pcs, FZ_PCS);
+		if (i && !ret && !syscall(SYS_finit_module, fd, refused[i - 1], 0))
+			ret = -EEXIST;
+		if (i)
+			collect_failed(pcs);
+		if (!ret && syscall(SYS_finit_module, fd, "", 0))
+			ret = -errno;
+		points_place(true);
+		collect(pcs, FZ_PCS);
+	}
 	close(fd);
 	points_place(false);
 	fz_cover_merge(list, 1, &edges);

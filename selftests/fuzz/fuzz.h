@@ -174,7 +174,7 @@ bool fz_may_not_fail(const struct fz_call *call);
 
 /* What the calls of a program share. */
 struct fz_env {
-	_Atomic int	slot[FZ_SLOTS];
+	atomic_int	slot[FZ_SLOTS];
 	bool		lingers;	/* some close() might */
 	bool		sysctls;	/* changed */
 	bool		ids;		/* changed */
@@ -196,7 +196,7 @@ void fz_run(const struct fz_prog *prog, struct fz_verdict *verdict, bool verbose
 
 /* ---- memory (memory.c) ---- */
 
-#define FZ_ARENA	(1 << 20)
+#define FZ_ARENA	1048576
 
 int fz_mem_init(void);
 void *fz_mem(const struct fz_item *item);
@@ -228,22 +228,22 @@ bool fz_remove(struct fz_prog *prog, unsigned int i);
 /* ---- coverage (cover.c) ---- */
 
 #define FZ_POINTS	8192
-#define FZ_EDGES	(1 << 16)
-#define FZ_PCS		(1 << 16)
+#define FZ_EDGES	65536
+#define FZ_PCS		65536
 #define FZ_MAP_SIZE	((FZ_POINTS + FZ_EDGES) / 8)
 
 /* In memory that all processes share: what was ever reached, and by this run. */
 struct fz_cover {
 	uint8_t		point[FZ_POINTS];
 	uint8_t		edge[FZ_EDGES];
-	_Atomic unsigned int npoints;
-	_Atomic unsigned int nedges;
-	_Atomic unsigned int strange;	/* in the module, and no point that we know */
-	_Atomic uint64_t strange_pc;
+	atomic_uint npoints;
+	atomic_uint nedges;
+	atomic_uint strange;	/* in the module, and no point that we know */
+	atomic_ulong strange_pc;
 	struct {
-		_Atomic unsigned int npoints, nedges;
-		_Atomic uint8_t	point_hit[FZ_POINTS];
-		_Atomic uint8_t	edge_hit[FZ_EDGES];
+		atomic_uint npoints, nedges;
+		atomic_uchar	point_hit[FZ_POINTS];
+		atomic_uchar	edge_hit[FZ_EDGES];
 		uint16_t	point[FZ_POINTS];
 		uint16_t	edge[FZ_EDGES];
 	} run;
@@ -278,12 +278,12 @@ struct fz_kept {
 
 /* In memory that all processes share. */
 struct fz_state {
-	_Atomic uint64_t calls;
-	_Atomic uint64_t progs;
-	_Atomic uint64_t replayed;	/* of the programs it began with */
-	_Atomic unsigned int ncorpus;
+	atomic_ulong calls;
+	atomic_ulong progs;
+	atomic_ulong replayed;	/* of the programs it began with */
+	atomic_uint ncorpus;
 	unsigned int	nseeds;
-	_Atomic uint64_t nrecent;
+	atomic_ulong nrecent;
 	struct fz_prog	recent[FZ_RECENT];
 	bool		is_wrong;
 	char		wrong[160];
@@ -299,6 +299,9 @@ struct fz_options {
 	bool		distill;
 	bool		verbose;
 };
+
+/* The texts that the Makefile has put in (data.S). */
+extern const char fz_corpus_text[], fz_crashes_text[], fz_reasons_text[];
 
 extern struct fz_options fz_options;
 extern struct fz_state *fz_state;

@@ -27,9 +27,6 @@ struct fz_options fz_options = { .seed = 1, .slow = 1 };
 struct fz_state *fz_state;
 int fz_family;
 
-/* What the Makefile has put in: the texts of corpus, crashes and reasons. */
-extern const char fz_corpus_text[], fz_crashes_text[], fz_reasons_text[];
-
 static int kmsg_fd = -1;
 static long sockets_before;
 static double started, last_told;
@@ -111,7 +108,7 @@ static const char *next_program(const char **list, char *name, size_t size, char
 	if (!strncmp(from, "==", 2)) {
 		size_t len = strcspn(from, "\n");
 
-		snprintf(name, size, "%.*s", (int)(len - 2), from + 2 + (from[2] == ' '));
+		snprintf(name, size, "%.*s", (int)len, from + 2 + (from[2] == ' '));
 		name[strcspn(name, "\n")] = '\0';
 		from += len + (from[len] == '\n');
 	}
@@ -196,7 +193,7 @@ static void tell(bool now)
 		return;
 	last_told = t;
 	printf("# %.0f s: %llu calls, %.0f/s; %llu programs; corpus %u",
-	       t - started, (unsigned long long)st->calls, st->calls / (t - started + 1e-3),
+	       t - started, (unsigned long long)st->calls, st->calls / (t - started + 0.001),
 	       (unsigned long long)st->nrecent, st->ncorpus);
 	if (fz_npoints)
 		printf("; blocks %u of %u; ways %u", st->cover.npoints, fz_npoints,
@@ -430,8 +427,10 @@ static void distill(void)
 				unsigned int new = bits_new(have, st->map[i], 0, to);
 
 				/* Of two the shorter one. */
-				if (new > best || (new && new == best &&
-				     st->corpus[i].prog.n < st->corpus[at].prog.n)) {
+				if (new < best || !new)
+					continue;
+				if (new > best ||
+				    st->corpus[i].prog.n < st->corpus[at].prog.n) {
 					best = new;
 					at = i;
 				}
@@ -515,7 +514,8 @@ int main(int argc, char **argv)
 		{ "rounds", 1, NULL, 'r' }, { "points", 1, NULL, 'p' },
 		{ "coverage", 0, NULL, 'v' }, { "emit", 0, NULL, 'e' },
 		{ "distill", 0, NULL, 'd' }, { "state", 1, NULL, 'S' },
-		{ "reload", 1, NULL, 'R' }, 		{ "slow", 1, NULL, 'l' }, { "print", 1, NULL, 'P' }, { "help", 0, NULL, 'h' },
+		{ "reload", 1, NULL, 'R' },
+		{ "slow", 1, NULL, 'l' }, { "print", 1, NULL, 'P' }, { "help", 0, NULL, 'h' },
 		{}
 	};
 	const char *corpus = NULL, *points = NULL, *state = NULL, *reload = NULL;
@@ -527,22 +527,54 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (opt) {
-		case 's': fz_options.seed = strtoull(optarg, NULL, 0); break;
-		case 't': seconds = atof(optarg); break;
-		case 'c': calls = strtoull(optarg, NULL, 0); break;
-		case 'C': corpus = optarg; break;
-		case 'N': builtin = false; break;
-		case 'r': rounds = strtoull(optarg, NULL, 0); break;
-		case 'p': points = optarg; break;
-		case 'v': coverage = true; break;
-		case 'e': emit = true; break;
-		case 'd': fz_options.distill = true; break;
-		case 'S': state = optarg; break;
-		case 'R': reload = optarg; break;
-		case 'l': fz_options.slow = atoi(optarg) ?: 1; break;
-		case 'P': print = atoi(optarg); break;
-		case 'h': fputs(help, stdout); return 0;
-		default: fputs(help, stderr); return 2;
+		case 's':
+			fz_options.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			seconds = atof(optarg);
+			break;
+		case 'c':
+			calls = strtoull(optarg, NULL, 0);
+			break;
+		case 'C':
+			corpus = optarg;
+			break;
+		case 'N':
+			builtin = false;
+			break;
+		case 'r':
+			rounds = strtoull(optarg, NULL, 0);
+			break;
+		case 'p':
+			points = optarg;
+			break;
+		case 'v':
+			coverage = true;
+			break;
+		case 'e':
+			emit = true;
+			break;
+		case 'd':
+			fz_options.distill = true;
+			break;
+		case 'S':
+			state = optarg;
+			break;
+		case 'R':
+			reload = optarg;
+			break;
+		case 'l':
+			fz_options.slow = atoi(optarg) ?: 1;
+			break;
+		case 'P':
+			print = atoi(optarg);
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fputs(help, stderr);
+			return 2;
 		}
 	}
 	if ((coverage || fz_options.distill) && !points) {
@@ -577,7 +609,8 @@ int main(int argc, char **argv)
 	fz_state->progs = progs;
 	fz_state->calls = before;
 	sockets_before = number_in("/proc/self/net/rill_stat", "sockets ");
-	started = last_told = fz_now();
+	started = fz_now();
+	last_told = started;
 
 	corpus_add(fz_crashes_text, "crashes");
 	result(work(0, fz_state->nseeds, 0), "the programs that once found a bug");

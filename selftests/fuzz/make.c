@@ -27,7 +27,10 @@ static bool one_in(struct fz_rand *r, unsigned int n)
 	return !fz_below(r, n);
 }
 
-#define PICK(r, list)	((list)[fz_below(r, ARRAY_SIZE(list))])
+static int64_t pick(struct fz_rand *r, const int64_t *list, unsigned int n)
+{
+	return list[fz_below(r, n)];
+}
 
 /* What each slot is likely to hold where a program has got to. */
 struct guess {
@@ -74,12 +77,12 @@ static int64_t length(struct fz_rand *r)
 	static const int64_t odd[] = { -1, 0x7fffffff, 0x80000000LL, 1LL << 40, 0x7ffff000 };
 
 	if (one_in(r, 60))
-		return PICK(r, odd);
+		return pick(r, odd, ARRAY_SIZE(odd));
 	if (one_in(r, 6))
-		return PICK(r, large);
+		return pick(r, large, ARRAY_SIZE(large));
 	if (one_in(r, 4))
 		return fz_below(r, 10000);
-	return PICK(r, usual);
+	return pick(r, usual, ARRAY_SIZE(usual));
 }
 
 static void make_buf(struct fz_rand *r, struct fz_item *it)
@@ -96,7 +99,7 @@ static int64_t any_number(struct fz_rand *r)
 		-0x80000000LL, 0777, 0666, 0222, 0444, 01000, 4608, 2304, 0x80000000LL,
 	};
 
-	return one_in(r, 4) ? (int64_t)fz_below(r, 2000) : PICK(r, n);
+	return one_in(r, 4) ? (int64_t)fz_below(r, 2000) : pick(r, n, ARRAY_SIZE(n));
 }
 
 /* The size that an option has. */
@@ -195,7 +198,7 @@ static int64_t make_number(struct fz_rand *r, const struct fz_set *set)
 	if (!set)
 		return any_number(r);
 	if (set == &fz_set_opt && one_in(r, 2))
-		return PICK(r, seen);
+		return pick(r, seen, ARRAY_SIZE(seen));
 	if (one_in(r, 50))
 		return any_number(r);
 	if (set == &fz_set_type && one_in(r, 2))
@@ -280,15 +283,14 @@ static void make_sensible(struct fz_rand *r, const struct guess *g, struct fz_ca
 
 	if (one_in(r, 10))
 		return;
-	if (!strcmp(name, "socket") || !strcmp(name, "socketpair"))
+	if (!strcmp(name, "socket") || !strcmp(name, "socketpair")) {
 		c->arg[2].v = one_in(r, 30) ? fz_family : 0;
-	else if (!strcmp(name, "listen"))
+	} else if (!strcmp(name, "listen")) {
 		c->arg[1].v = one_in(r, 3) ? (int64_t)fz_below(r, 5) : 0;
-	else if (!strcmp(name, "setsockopt")) {
+	} else if (!strcmp(name, "setsockopt")) {
 		c->arg[4].it[0] = (struct fz_item){ .a = option_size(c->arg[1].v) };
 		make_option(r, c);
-	}
-	else if (!strcmp(name, "getsockopt")) {
+	} else if (!strcmp(name, "getsockopt")) {
 		c->arg[2].it[0].a = option_size(c->arg[1].v);
 		c->arg[3].v = 0;
 	} else if (!strcmp(name, "recvmsg")) {
@@ -397,7 +399,7 @@ static struct fz_call *append(struct fz_rand *r, struct fz_prog *prog, struct gu
 static void make_start(struct fz_rand *r, struct fz_prog *prog, struct guess *g)
 {
 	static const int64_t types[] = { SOCK_STREAM, SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM };
-	int64_t type = PICK(r, types), name = 1 + fz_below(r, 3);
+	int64_t type = pick(r, types, ARRAY_SIZE(types)), name = 1 + fz_below(r, 3);
 	int64_t flags = one_in(r, 4) ? 0 : SOCK_NONBLOCK;
 	unsigned int first = prog->n;
 	struct fz_call *c;

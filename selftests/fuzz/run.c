@@ -33,7 +33,7 @@
 struct helper {
 	pthread_t	thread;
 	pid_t		tid;
-	_Atomic int	busy;		/* a futex */
+	atomic_int	busy;		/* a futex */
 	int		fail_fd;
 	unsigned int	nr;
 	struct fz_call	call;
@@ -46,7 +46,7 @@ static char wrong[160];
 static bool verbose_run;
 static __thread bool failing;	/* a fault was asked for */
 
-static long futex(_Atomic int *at, int op, int val, const struct timespec *limit)
+static long futex(atomic_int *at, int op, int val, const struct timespec *limit)
 {
 	return syscall(SYS_futex, at, op, val, limit, NULL, 0);
 }
