@@ -12,7 +12,7 @@
 #define FAULT_H
 
 /* The harness is for programs of one file: it defines what is not static. */
-#define __KSELFTEST_HARNESS_H
+#define RILL_TEST_NO_HARNESS
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
