@@ -100,6 +100,37 @@ static void *member_main(void *arg)
 
 /* ---- help ---- */
 
+/* Has an operation that is over put an end to sending from that end? */
+static bool sending_ended(const struct member *m)
+{
+	enum obj obj = m->job.obj, other = obj == O_P ? O_Q : O_P;
+	bool ended = false;
+	int i;
+
+	if (obj != O_P && obj != O_Q)
+		return false;
+	for (i = 0; i < sc.members; i++) {
+		struct member *o = &crew[i];
+
+		if (o == m)
+			continue;
+		if (i && word_get(&o->done) != sc.round) {
+			/* Its call may keep a closed end alive. */
+			if (o->job.obj == other)
+				return false;
+			continue;
+		}
+		if (o->ret)
+			continue;
+		if (o->job.op == OP_CLOSE)
+			ended |= o->job.obj == other;
+		if (o->job.op == OP_SHUTDOWN)
+			ended |= o->job.obj == other ? o->variant != SHUT_WR :
+				 o->job.obj == obj && o->variant != SHUT_RD;
+	}
+	return ended;
+}
+
 /* What the member waits for is there: it has to come back by itself. */
 static bool must_return(struct member *m)
 {
@@ -109,6 +140,9 @@ static bool must_return(struct member *m)
 
 	if (!p.events)
 		return false;
+	/* Poll of messages may say no: it looks at SO_SNDBUF first. */
+	if (p.events == POLLOUT && op != OP_POLL && sending_ended(m))
+		return true;
 	if (op == OP_PEEK && (sc.lowat || sc.peek_off))
 		return false;		/* it may wait for more than poll does */
 	/* Nobody tells the family that SO_RCVBUF grew before the next poll. */

@@ -415,6 +415,10 @@ static void set_up(void)
 	sigset_t set;
 	int err;
 
+	if (rt_rill_family() < 0) {
+		printf("Bail out! the module is not loaded\n");
+		exit(1);
+	}
 	/* Counters of its own.  Without root it shares them, and says so. */
 	if (unshare(CLONE_NEWNET))
 		printf("# no namespace of its own: others' sockets may be counted\n");
