@@ -6,14 +6,14 @@
 # Runs as root in a test VM.  Environment:
 #	RILL_KO		rill.ko (without it: modprobe finds it in /lib/modules)
 #	RILL_SQUAT_KO	modules/rill_squat.ko (without it: its test is skipped)
-#	RILL_CYCLES	load/unload cycles, 100
+#	RILL_CYCLES	load/unload cycles, 200
 # Should run with rill not loaded; if it is, it is unloaded first and loaded
 # again at the end.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 holder=$here/procfs
-cycles=${RILL_CYCLES:-100}
+cycles=${RILL_CYCLES:-200}
 tests=13
 n=0
 failed=0

@@ -4,7 +4,7 @@
  *
  * SCALE_PAIRS, SCALE_NAMES, SCALE_CHURN and SCALE_SERVED say how many of each;
  * the full sizes are 100000, 100000, 1000000 and 1000, the first in 4 GiB of
- * memory.
+ * memory.  RILL_ONLY (rill_test_only.h) leaves out the rest.
  *
  * What the n-th bind() or connect() costs is compared with what the thousandth
  * does, the two turn by turn, so that what else the machine does hits both; the
