@@ -199,9 +199,10 @@ static inline bool rl_back(const struct rl_left *before, long more)
 		for (int i = 0; i < 20; i++)
 			rt_pause();
 	}
-	rl_say("references %ld -> %ld, sockets %lld -> %lld (protocols %ld -> %ld), names %lld -> %lld, in line %lld -> %lld",
-	       before->refs, now.refs, before->sockets, now.sockets,
-	       before->protocols, now.protocols, before->names, now.names,
+	rl_say("references %ld -> %ld, in /proc/net/protocols %ld -> %ld", before->refs,
+	       now.refs, before->protocols, now.protocols);
+	rl_say("sockets %lld -> %lld, names %lld -> %lld, in line %lld -> %lld",
+	       before->sockets, now.sockets, before->names, now.names,
 	       before->waiting, now.waiting);
 	rl_say("SUnreclaim %ld -> %ld kB, Percpu %ld -> %ld kB", before->slab_kb,
 	       now.slab_kb, before->percpu_kb, now.percpu_kb);

@@ -19,7 +19,7 @@ struct scene sc;
 struct member crew[CREW];
 atomic_uint failures;
 int bad_fd;
-int stuck_ms = 20000;
+int stuck_ms;
 
 const char * const op_name[OP_N + 1] = {
 	"connect", "accept", "close", "shutdown", "send", "recv", "poll", "listen",
@@ -568,6 +568,8 @@ int main(int argc, char **argv)
 	}
 	if (slice && seconds < 0)
 		seconds = number("CAMPAIGN_SECONDS", slice);
+	if (!stuck_ms)
+		stuck_ms = RT_WAIT_MS;
 	state_load();
 	if (state && *state)
 		state_parse(state);
