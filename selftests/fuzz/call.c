@@ -11,6 +11,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/rill_diag.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sched.h>
@@ -20,6 +23,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -649,7 +653,8 @@ CALL(sysctl)
 CALL(setuid)
 {
 	env->ids = true;
-	return done(syscall(SYS_setresuid, -1, NUM(0), -1));
+	/* The saved one is the way back. */
+	return done(syscall(SYS_setresuid, NUM(0), NUM(0), 0));
 }
 
 CALL(setgid)
@@ -680,6 +685,50 @@ CALL(userns)
 	(void)env;
 	/* One thread only may: by a child process (%). */
 	return done(unshare(CLONE_NEWUSER | CLONE_NEWNET));
+}
+
+/* How many files may be in flight; put back at the end. */
+CALL(nofile)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	env->limited = true;
+	limit.rlim_cur = NUM(0) & 255;
+	return done(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+/* All sockets, or the first ones of an answer that is not read to its end. */
+CALL(diag)
+{
+	struct {
+		struct nlmsghdr		nlh;
+		struct rill_diag_req	req;
+	} ask = {
+		.nlh.nlmsg_len		= sizeof(ask),
+		.nlh.nlmsg_type		= SOCK_DIAG_BY_FAMILY,
+		.nlh.nlmsg_flags	= NLM_F_REQUEST | (NUM(3) ? 0 : NLM_F_DUMP),
+		.req.rdr_family		= fz_family,
+		.req.rdr_states		= NUM(0),
+		.req.rdr_types		= NUM(1),
+		.req.rdr_show		= NUM(2),
+		.req.rdr_ino		= NUM(3),
+	};
+	static __thread char answer[16384];
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	long ret, total = 0;
+
+	(void)env;
+	if (fd < 0)
+		return -errno;
+	ret = done(send(fd, &ask, sizeof(ask), 0));
+	for (int i = 0; ret > 0 && i < 8; i++) {
+		ret = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+		total += ret > 0 ? ret : 0;
+	}
+	close(fd);
+	return ret < 0 && !total ? ret : total;
 }
 
 CALL(alarm)
@@ -776,6 +825,8 @@ const struct fz_desc fz_descs[] = {
 	{ DO(umask), .weight = 1, .first = true, .arg = { num() } },
 	{ DO(netns), .weight = 1, .first = true },
 	{ DO(userns), .weight = 0, .rets = 0 },
+	{ DO(nofile), .weight = 1, .first = true, .arg = { num() } },
+	{ DO(diag), .weight = 2, .arg = { num(), num(), num(), num() } },
 	{ DO(alarm), .weight = 1, .first = true, .arg = { num() } },
 	{ DO(pause), .weight = 0, .first = true, .arg = { num() } },
 	{ DO(uring), .weight = 3, .first = true,

@@ -315,6 +315,8 @@ int fz_cover_reload(const char *ko)
 	for (unsigned int i = 0; !ret && i <= ARRAY_SIZE(refused); i++) {
 		points_place(true);
 		pcs[0] = 0;
+		/* That one holds it, and comes when it is asked for. */
+		syscall(SYS_delete_module, "rill_diag", 0);
 		if (syscall(SYS_delete_module, "rill", 0))
 			ret = -errno;
 		collect(pcs, FZ_PCS);

@@ -179,6 +179,7 @@ struct fz_env {
 	bool		sysctls;	/* changed */
 	bool		ids;		/* changed */
 	bool		netns;		/* changed */
+	bool		limited;	/* RLIMIT_NOFILE changed */
 };
 
 int fz_fd(struct fz_env *env, const struct fz_arg *arg);

@@ -171,7 +171,7 @@ static void make_ctl(struct fz_rand *r, const struct guess *g, struct fz_arg *a)
 			it->c = one_in(r, 6) ? any_number(r) : 0;
 			break;
 		case FZ_CTL_RIGHTS:
-			it->a = slot_of(r, g, one_in(r, 2) ? FZ_FILE : FZ_PIPE);
+			it->a = slot_of(r, g, one_in(r, 6) ? FZ_ANY : FZ_FILE);
 			it->b = one_in(r, 2) ? -2 : slot_of(r, g, FZ_ANY);
 			break;
 		default:
@@ -311,6 +311,11 @@ static void make_sensible(struct fz_rand *r, const struct guess *g, struct fz_ca
 	} else if (!strcmp(name, "poll") || !strcmp(name, "epoll_wait")) {
 		/* Waiting without cause is slow. */
 		c->arg[!strcmp(name, "poll") ? 3 : 1].v = one_in(r, 10);
+	} else if (!strcmp(name, "diag")) {
+		c->arg[0].v = one_in(r, 3) ? (int64_t)fz_below(r, 4096) : 0xffffffff;
+		c->arg[1].v = one_in(r, 3) ? (int64_t)fz_below(r, 64) : 0xffffffff;
+		c->arg[2].v = fz_below(r, 128);
+		c->arg[3].v = one_in(r, 5) ? fz_below(r, 10000) : 0;
 	} else if (!strcmp(name, "sysctl")) {
 		c->arg[1].v = fz_below(r, 4);
 	}
@@ -450,6 +455,8 @@ void fz_make(struct fz_rand *r, struct fz_prog *prog)
 		make_start(r, prog, &g);
 	if (one_in(r, 4))
 		make_start(r, prog, &g);
+	if (one_in(r, 3))
+		guess_after(&g, append(r, prog, &g, "file"));
 	want = prog->n + 3 + fz_below(r, 12);
 	while (prog->n < want && prog->n < FZ_CALLS) {
 		struct fz_call *c = append(r, prog, &g, NULL);

@@ -22,11 +22,16 @@ static char *arena, *readonly, *holes;
 
 int fz_mem_init(void)
 {
-	/* Nothing stands behind any of them. */
+	/*
+	 * Nothing stands behind any of them.  What is written to is there from the
+	 * beginning: User-Mode Linux (7.2, SMP) dies of two threads for which the
+	 * kernel writes to the same new page.
+	 */
 	arena = mmap(NULL, FZ_ARENA + PAGE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	readonly = mmap(NULL, FZ_ARENA + PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	holes = mmap(NULL, HOLES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	holes = mmap(NULL, HOLES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (arena == MAP_FAILED || readonly == MAP_FAILED || holes == MAP_FAILED)
 		return -1;
 	memset(arena, 'r', 65536);

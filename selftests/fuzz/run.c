@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -43,6 +44,7 @@ static struct helper helpers[FZ_HELPERS];
 static struct fz_env env;
 static int fail_fd = -1, netns_fd, first_fd;
 static char wrong[160];
+static struct rlimit files_before;
 static bool verbose_run;
 static __thread bool failing;	/* a fault was asked for */
 
@@ -234,7 +236,7 @@ static void put_back(void)
 	gid_t root = 0;
 
 	if (env.ids) {
-		syscall(SYS_setresuid, -1, 0, -1);
+		syscall(SYS_setresuid, 0, 0, 0);
 		syscall(SYS_setresgid, -1, 0, -1);
 		syscall(SYS_setgroups, 1, &root);
 	}
@@ -245,6 +247,8 @@ static void put_back(void)
 	syscall(SYS_close_range, first_fd, ~0U, 0);
 	if (env.netns && setns(netns_fd, CLONE_NEWNET))
 		_exit(3);
+	if (env.limited)
+		setrlimit(RLIMIT_NOFILE, &files_before);
 	if (env.sysctls) {
 		setting("/proc/sys/net/rill/max_waiting", "4096");
 		setting("/proc/sys/net/rill/busy_poll_us", "50");
@@ -316,6 +320,7 @@ int fz_run_init(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(sent); i++)
 		sigaddset(&set, sent[i]);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	getrlimit(RLIMIT_NOFILE, &files_before);
 	sigaction(SIGSEGV, &bad, NULL);
 	sigaction(SIGBUS, &bad, NULL);
 	if (fz_mem_init())
