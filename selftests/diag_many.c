@@ -2,6 +2,10 @@
 /*
  * rill_diag.ko: dumps of many sockets, complete and without doubles, also while
  * they come and go; unloading in the middle of one, and loading by the next.
+ *
+ * Besides, for a figure of "rill ss":
+ *	diag_many --hold N	keeps N sockets, connected pairs of one listener, until
+ *				standard input ends
  */
 #include "rill_test_diag.h"
 
@@ -269,4 +273,36 @@ TEST_F(many, unload)
 		close(fd[i]);
 }
 
+/* ---- for figures -------------------------------------------------------- */
+
+static int hold(int n)
+{
+	struct rt_addr a = rt_addr(RT_RILL, "diag_many/hold");
+	int lfd, i;
+	char c;
+
+	CHECK_EQ(0, raise_files(n + 100));
+	lfd = rt_listener(RT_RILL, SOCK_STREAM, 1, &a);
+	CHECK(lfd >= 0);
+	for (i = 0; i < n / 2; i++) {
+		CHECK(rt_client(RT_RILL, SOCK_STREAM, &a) >= 0);
+		CHECK(SYS(accept(lfd, NULL, NULL)) >= 0);
+	}
+	printf("ready\n");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+	return 0;
+}
+
+/* The harness brings its own main(): ours comes before it. */
+#define main harness_main
 TEST_HARNESS_MAIN
+#undef main
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "--hold"))
+		return hold(atoi(argv[2]));
+	return harness_main(argc, argv);
+}
