@@ -44,11 +44,43 @@ static void sock_clear(struct ss_sock *s)
 	free(s->peer_name);
 }
 
+/* By the name that a connection goes by, a listener first; then by inode. */
+static int by_name(const void *a, const void *b)
+{
+	const struct ss_sock *x = *(struct ss_sock * const *)a;
+	const struct ss_sock *y = *(struct ss_sock * const *)b;
+	const char *m = x->name ? x->name : x->peer_name;
+	const char *n = y->name ? y->name : y->peer_name;
+	bool x_listens = x->msg.rdm_state == RILL_DIAG_LISTEN;
+	bool y_listens = y->msg.rdm_state == RILL_DIAG_LISTEN;
+	int order;
+
+	if (!m != !n)
+		return m ? -1 : 1;
+	order = m ? strcmp(m, n) : 0;
+	if (order)
+		return order;
+	if (x_listens != y_listens)
+		return x_listens ? -1 : 1;
+	if (x->msg.rdm_ino != y->msg.rdm_ino)
+		return x->msg.rdm_ino < y->msg.rdm_ino ? -1 : 1;
+	return memcmp(x->msg.rdm_cookie, y->msg.rdm_cookie, sizeof(x->msg.rdm_cookie));
+}
+
+void ss_list_sort(struct ss_list *list)
+{
+	list->order = more_memory(list->order, (list->n + 1) * sizeof(*list->order));
+	for (size_t i = 0; i < list->n; i++)
+		list->order[i] = &list->sock[i];
+	qsort(list->order, list->n, sizeof(*list->order), by_name);
+}
+
 void ss_list_free(struct ss_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)
 		sock_clear(&list->sock[i]);
 	free(list->sock);
+	free(list->order);
 	memset(list, 0, sizeof(*list));
 }
 

@@ -12,13 +12,13 @@
 /* Escaped text is ASCII: what is left is its backslash, and the quote. */
 static void put_text(const char *escaped)
 {
-	putchar('"');
+	putchar_unlocked('"');
 	for (; *escaped; escaped++) {
 		if (*escaped == '\\' || *escaped == '"')
-			putchar('\\');
-		putchar(*escaped);
+			putchar_unlocked('\\');
+		putchar_unlocked(*escaped);
 	}
-	putchar('"');
+	putchar_unlocked('"');
 }
 
 static void put_name(const char *key, const char *name)
@@ -54,9 +54,9 @@ static void put_holders(const char *key, uint32_t ino)
 	for (size_t i = 0; i < n; i++) {
 		printf("%s{\"pid\":%d,\"fd\":%d,\"comm\":", i ? "," : "", h[i].pid, h[i].fd);
 		put_text(ss_comm(h[i].pid));
-		putchar('}');
+		putchar_unlocked('}');
 	}
-	putchar(']');
+	putchar_unlocked(']');
 }
 
 static const char *truth(uint32_t yes)
@@ -80,7 +80,7 @@ static void put_memory(const struct ss_sock *s)
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
 		printf("%s\"%s\":%u", i ? "," : ",\"memory\":{", part[i].key,
 		       s->mem[part[i].at]);
-	putchar('}');
+	putchar_unlocked('}');
 	if (ss_has(s, RILL_DIAG_RING))
 		printf(",\"ring\":{\"bytes\":%u,\"slots\":%u}",
 		       s->ring.rdi_bytes, s->ring.rdi_slots);
@@ -103,7 +103,7 @@ static void put_peer(const struct ss_sock *s, const struct ss_view *view)
 		put_process("process", &s->peer_cred);
 	if (view->processes)
 		put_holders("holders", s->peer.rdp_ino);
-	putchar('}');
+	putchar_unlocked('}');
 }
 
 static void put_sock(const struct ss_sock *s, const struct ss_view *view)
@@ -136,15 +136,15 @@ static void put_sock(const struct ss_sock *s, const struct ss_view *view)
 		put_holders("holders", s->msg.rdm_ino);
 	if (ss_has(s, RILL_DIAG_PEER))
 		put_peer(s, view);
-	putchar('}');
+	putchar_unlocked('}');
 }
 
 void ss_json(const struct ss_list *list, const struct ss_view *view)
 {
-	putchar('[');
+	putchar_unlocked('[');
 	for (size_t i = 0; i < list->n; i++) {
 		fputs(i ? ",\n" : "\n", stdout);
-		put_sock(&list->sock[i], view);
+		put_sock(list->order[i], view);
 	}
 	fputs("\n]\n", stdout);
 }

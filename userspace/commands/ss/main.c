@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -42,28 +41,6 @@ static void usage(FILE *to)
 	      to);
 }
 
-/* By the name that a connection goes by, a listener first; then by inode. */
-static int by_name(const void *a, const void *b)
-{
-	const struct ss_sock *x = a, *y = b;
-	const char *m = x->name ? x->name : x->peer_name;
-	const char *n = y->name ? y->name : y->peer_name;
-	bool x_listens = x->msg.rdm_state == RILL_DIAG_LISTEN;
-	bool y_listens = y->msg.rdm_state == RILL_DIAG_LISTEN;
-	int order;
-
-	if (!m != !n)
-		return m ? -1 : 1;
-	order = m ? strcmp(m, n) : 0;
-	if (order)
-		return order;
-	if (x_listens != y_listens)
-		return x_listens ? -1 : 1;
-	if (x->msg.rdm_ino != y->msg.rdm_ino)
-		return x->msg.rdm_ino < y->msg.rdm_ino ? -1 : 1;
-	return memcmp(x->msg.rdm_cookie, y->msg.rdm_cookie, sizeof(x->msg.rdm_cookie));
-}
-
 static uint32_t what_to_ask(const struct ss_filter *f, const struct ss_view *view, bool json,
 			    bool summary)
 {
@@ -96,8 +73,7 @@ static int show_sockets(const struct ss_filter *f, const struct ss_view *view, b
 		if (err)
 			fprintf(stderr, "rill ss: cannot look into /proc: %s\n", strerror(-err));
 	}
-	if (list.n)
-		qsort(list.sock, list.n, sizeof(*list.sock), by_name);
+	ss_list_sort(&list);
 	if (json)
 		ss_json(&list, view);
 	else if (summary)

@@ -50,6 +50,7 @@ static inline unsigned long long ss_cookie(const uint32_t *cookie)
 struct ss_list {
 	struct ss_sock		*sock;
 	size_t			n, room;
+	struct ss_sock		**order;	/* as they are shown */
 };
 
 /* Which sockets. */
@@ -87,6 +88,7 @@ void ss_filter_prefix(const struct ss_filter *f, char *prefix);
 
 /* diag.c */
 int ss_dump(const struct ss_filter *f, uint32_t show, struct ss_list *list);
+void ss_list_sort(struct ss_list *list);
 void ss_list_free(struct ss_list *list);
 
 /* proc.c */

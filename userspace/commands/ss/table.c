@@ -38,6 +38,14 @@ const char *ss_state_word(const struct ss_sock *s)
 	return "?";
 }
 
+static bool is_word(const char *name)
+{
+	for (const char *p = name; *p; p++)
+		if (*p <= ' ' || *p > '~' || *p == '\\')
+			return false;
+	return true;
+}
+
 /* A name as one word: a space would begin another column.  None is "*". */
 static const char *name_word(const char *name, char *buf)
 {
@@ -45,6 +53,12 @@ static const char *name_word(const char *name, char *buf)
 
 	if (!name)
 		return "*";
+	/* A name may be an asterisk, too. */
+	if (!strcmp(name, "*"))
+		return "\\x2a";
+	/* Most are words as they are. */
+	if (is_word(name))
+		return name;
 	if (rill_name_escape(name, escaped, sizeof(escaped)) < 0)
 		return "?";
 	for (const char *p = escaped; *p; p++) {
@@ -56,8 +70,7 @@ static const char *name_word(const char *name, char *buf)
 		}
 	}
 	*out = '\0';
-	/* A name may be an asterisk, too. */
-	return strcmp(buf, "*") ? buf : "\\x2a";
+	return buf;
 }
 
 /* ---- who ---- */
@@ -78,7 +91,7 @@ static void print_who(const char *title, uint32_t ino, const struct rill_diag_cr
 	for (size_t i = 0; i < n; i++)
 		printf("%s(\"%s\",pid=%d,fd=%d)", i ? "," : "", ss_comm(h[i].pid), h[i].pid,
 		       h[i].fd);
-	putchar(')');
+	putchar_unlocked(')');
 }
 
 static void print_processes(const struct ss_sock *s, const struct ss_view *view)
@@ -140,7 +153,7 @@ static void print_memory(const struct ss_sock *s)
 	if (ss_has(s, RILL_DIAG_MEMINFO)) {
 		for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
 			printf("%s%s%u", i ? "," : " skmem:(", part[i].key, s->mem[part[i].at]);
-		putchar(')');
+		putchar_unlocked(')');
 	}
 	if (ss_has(s, RILL_DIAG_RING))
 		printf(" ring:(bytes%u,slots%u)", s->ring.rdi_bytes, s->ring.rdi_slots);
@@ -163,7 +176,7 @@ static void print_row(const struct ss_sock *s, const struct ss_view *view, int l
 		print_extended(s);
 	if (view->memory)
 		print_memory(s);
-	putchar('\n');
+	putchar_unlocked('\n');
 }
 
 void ss_table(const struct ss_list *list, const struct ss_view *view)
@@ -172,16 +185,16 @@ void ss_table(const struct ss_list *list, const struct ss_view *view)
 	char buf[SS_NAME_SIZE];
 
 	for (size_t i = 0; i < list->n; i++) {
-		len = strlen(name_word(list->sock[i].name, buf));
+		len = strlen(name_word(list->order[i]->name, buf));
 		local = len > local ? len : local;
-		len = strlen(name_word(list->sock[i].peer_name, buf));
+		len = strlen(name_word(list->order[i]->peer_name, buf));
 		peer = len > peer ? len : peer;
 	}
 	if (view->header)
 		printf("%-9s %-10s %-6s %-6s %-*s %-*s %s\n", "Type", "State", "Recv-Q", "Send-Q",
 		       local, "Local", peer, "Peer", "Process");
 	for (size_t i = 0; i < list->n; i++)
-		print_row(&list->sock[i], view, local, peer);
+		print_row(list->order[i], view, local, peer);
 }
 
 /* ---- -s ---- */
@@ -203,10 +216,10 @@ void ss_summary(const struct ss_list *list)
 		size_t by[16] = { 0 }, total = 0;
 
 		for (size_t i = 0; i < list->n; i++) {
-			if (list->sock[i].msg.rdm_type != types[t].type)
+			if (list->order[i]->msg.rdm_type != types[t].type)
 				continue;
 			total++;
-			by[list->sock[i].msg.rdm_state & 15]++;
+			by[list->order[i]->msg.rdm_state & 15]++;
 		}
 		printf("%-9s %-8zu %-10zu %-10zu %-8zu %zu\n", types[t].word, total,
 		       by[RILL_DIAG_CONNECTED], by[RILL_DIAG_CONNECTING], by[RILL_DIAG_LISTEN],
