@@ -27,7 +27,7 @@ static int int_option(int fd, int name)
 
 /* Names of a path: root's, the owner's. */
 static int targets_path(const struct sockaddr_un *un, socklen_t len,
-			char (*names)[RILL_NAME_SIZE])
+			char (*names)[RILL_NAME_SIZE], enum run_count *why)
 {
 	char path[sizeof(un->sun_path) + 1];
 	size_t n = len - offsetof(struct sockaddr_un, sun_path);
@@ -38,6 +38,11 @@ static int targets_path(const struct sockaddr_un *un, socklen_t len,
 	path[n] = '\0';
 	if (stat(path, &st) || !S_ISSOCK(st.st_mode))
 		return 0;
+	/* The side may not know yet that somebody has changed the file. */
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS)) {
+		*why = RUN_NOT_DENIED;
+		return 0;
+	}
 	if (st.st_uid)
 		run_name_path(names[count++], 0, st.st_dev, st.st_ino);
 	run_name_path(names[count++], st.st_uid, st.st_dev, st.st_ino);
@@ -116,7 +121,7 @@ int run_targets(int protocol, int domain, const struct sockaddr *addr, socklen_t
 	if (domain != AF_UNIX)
 		return targets_inet(protocol, addr, names, to, why);
 	if (((const struct sockaddr_un *)addr)->sun_path[0])
-		return targets_path((const struct sockaddr_un *)addr, len, names);
+		return targets_path((const struct sockaddr_un *)addr, len, names, why);
 	n = 0;
 	if (geteuid())
 		run_name_abstract(names[n++], 0, addr, len);

@@ -10,3 +10,9 @@ $(RUN_SO): $(RUN_SRC) $(wildcard $(SRC)/preload/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -U_FORTIFY_SOURCE $(ALL_CFLAGS) -fPIC -pthread \
 		-fvisibility=hidden $(LDFLAGS) -shared -Wl,-z,defs,-z,now -o $@ $(RUN_SRC) -ldl
+
+TESTS		+= $(OUTPUT)/tests/run_test
+
+$(OUTPUT)/tests/run_test: $(SRC)/tests/run_test.c $(SRC)/tests/tap.h $(LIB_A) $(HEADERS) $(RUN_SO)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(LIB_A)
