@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Where the programs run: each NAME.sh is read once for each way, with RUN empty or
+# "rill run", and has these functions:
+#
+#	program_setup	once, before the first way (may be missing)
+#	program_start	starts the servers: $RUN COMMAND... &
+#	program_work	uses them, checks the data, calls "figure"; fails if it is wrong
+#	program_stop	ends them (the default kills what program_start has left)
+#
+# and from here:
+#	figure WHAT NUMBER UNIT		one row of the table
+#	eventually COMMAND...		until it succeeds, for two minutes
+#	launch COMMAND...		in the background, to be ended by us
+#	$tmp				a directory of this way
+#	$port, $((port + 1)) ...	ports of this way
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export LC_ALL=C
+ip link set lo up 2>/dev/null || true
+all=$(mktemp -d /tmp/programs.XXXXXX)
+chmod 755 "$all"
+trap 'rm -rf "$all"' EXIT
+failed=0
+
+figure() {
+	printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$all/figures.$way"
+}
+eventually() {
+	local end=$((SECONDS + 120))
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || { echo "# never came true: $*"; return 1; }
+		sleep 0.1
+	done
+}
+launch() {
+	"$@" >>"$tmp/log" 2>&1 </dev/null &
+	jobs_of_way+=($!)
+}
+# Seconds that a command takes, with three digits.
+seconds() {
+	local begin=${EPOCHREALTIME/./}
+	"$@" >"$tmp/out" 2>&1 || { tail -3 "$tmp/out" | sed 's/^/# /' >&2; return 1; }
+	local us=$((${EPOCHREALTIME/./} - begin))
+	printf '%d.%03d\n' $((us / 1000000)) $((us / 1000 % 1000))
+}
+per_second() { # count seconds
+	awk -v n="$1" -v s="$2" 'BEGIN { printf "%.0f\n", s ? n / s : 0 }'
+}
+program_setup() { :; }
+program_stop() { :; }
+
+stats_clear() {
+	rm -f /tmp/rill-*/*.stat /run/user/*/rill/*.stat
+}
+stat_of() { # WORD
+	cat /tmp/rill-*/*.stat /run/user/*/rill/*.stat 2>/dev/null |
+		awk -v word="$1" '$1 == word { n += $2 } END { print n + 0 }'
+}
+reasons() {
+	cat /tmp/rill-*/*.stat /run/user/*/rill/*.stat 2>/dev/null |
+		awk '$1 ~ /^run_not_/ && $2 { n[substr($1, 9)] += $2 }
+		     END { for (w in n) { printf "%s%s %d", sep, w, n[w]; sep = ", " } }'
+}
+
+one_way() { # name way
+	local rc=0 pid
+	way=$2
+	RUN=
+	[ "$way" = own ] || RUN="rill run"
+	tmp=$all/$1.$way
+	port=$((20000 + RANDOM % 8000))
+	jobs_of_way=()
+	mkdir -m 777 "$tmp"
+	: >"$all/figures.$way"
+	stats_clear
+	program_start && program_work || rc=$?
+	program_stop
+	for pid in "${jobs_of_way[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	for pid in "${jobs_of_way[@]}"; do
+		timeout 20 tail --pid="$pid" -f /dev/null || kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	if [ $rc != 0 ]; then
+		echo "# $1, $way: failed with $rc; the end of its log:"
+		tail -n 15 "$tmp/log" 2>/dev/null | sed 's/^/#   /'
+	fi
+	return $rc
+}
+
+row() { # name
+	local what own unit rill over back
+	over=$(($(stat_of run_connect_rill) + $(stat_of run_sent_rill)))
+	back=$(cat /tmp/rill-*/*.stat /run/user/*/rill/*.stat 2>/dev/null |
+		awk '$1 ~ /^run_not_/ { n += $2 } END { print n + 0 }')
+	while IFS=$'\t' read -r what own unit; do
+		rill=$(awk -F '\t' -v what="$what" '$1 == what { print $2 }' "$all/figures.rill")
+		echo "| $1 | $what | $own | ${rill:--} | $unit | $over | $back$(
+			[ "$back" = 0 ] || echo ": $(reasons)") |"
+	done <"$all/figures.own" >>"$all/table"
+	if [ "$over" = 0 ]; then
+		echo "# $1: nothing went over AF_RILL"
+		return 1
+	fi
+}
+
+[ -e /proc/net/rill ] || { echo "rill.ko is not loaded"; exit 1; }
+for name; do
+	unset -f program_setup program_start program_work program_stop
+	program_setup() { :; }
+	program_stop() { :; }
+	# shellcheck disable=SC1090
+	. "$here/$name.sh"
+	begin=$SECONDS
+	program_setup >"$all/setup" 2>&1 || { sed 's/^/# /' "$all/setup" | tail -5; }
+	ok=1
+	one_way "$name" own || ok=0
+	one_way "$name" rill || ok=0
+	row "$name" || ok=0
+	[ $ok = 1 ] || failed=$((failed + 1))
+	echo "# $name: $([ $ok = 1 ] && echo ok || echo FAILED), $((SECONDS - begin)) s"
+done
+echo
+echo "| program | figure | own | rill run | unit | over AF_RILL | not, and why |"
+echo "|---|---|---:|---:|---|---:|---|"
+cat "$all/table"
+[ $failed = 0 ]
