@@ -67,9 +67,12 @@ reasons() {
 one_way() { # name way
 	local rc=0 pid
 	way=$2
+	# shellcheck disable=SC2034	# the programs use them
 	RUN=
+	# shellcheck disable=SC2034
 	[ "$way" = own ] || RUN="rill run"
 	tmp=$all/$1.$way
+	# shellcheck disable=SC2034
 	port=$((20000 + RANDOM % 8000))
 	jobs_of_way=()
 	mkdir -m 777 "$tmp"

@@ -5,7 +5,7 @@
 program_start() { :; }
 
 program_work() {
-	local line what n
+	local what n
 	$RUN python3 "$here/python_work.py" "$tmp" "$port" >"$tmp/figures" || return
 	while read -r what n; do
 		figure "$what" "$n" "calls/s"

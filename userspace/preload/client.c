@@ -179,7 +179,7 @@ void run_options_copy(int from, int to, bool unix_socket)
  */
 static int bind_client(int fd, const struct sockaddr_storage *to, int own)
 {
-	static _Atomic unsigned int next;
+	static atomic_uint next;
 	struct sockaddr_storage src = { 0 };
 	struct sockaddr_rill addr;
 	struct run_addr bound;

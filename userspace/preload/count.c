@@ -18,9 +18,9 @@
 
 #define LINE	44	/* a word, blanks, 20 digits, the end of the line */
 
-static _Atomic uint64_t counts[RUN_COUNT_N];
+static atomic_ullong counts[RUN_COUNT_N];
 static char *_Atomic file_text;
-static _Atomic int file_state;		/* 0 not tried, 1 being made, 2 done */
+static atomic_int file_state;		/* 0 not tried, 1 being made, 2 done */
 static dev_t stderr_dev;
 static ino_t stderr_ino;
 

@@ -435,7 +435,7 @@ static ssize_t recv_both(int fd, struct run_pair *p, struct msghdr *msg, int fla
 
 	for (;;) {
 		for (int i = 0; i < 2; i++) {
-			bool own = (i == 0) == own_first;
+			bool own = i ? !own_first : own_first;
 
 			n = own ? real.recvmsg(fd, msg, flags) : recv_side(p, msg, flags);
 			if (n >= 0 || (errno != EAGAIN && own))
@@ -458,7 +458,7 @@ static bool to_somewhere(int fd, const void *addr)
 	if (!addr || !run.family)
 		return false;
 	slot = run_slot(fd, false);
-	if (!slot || (atomic_load(&slot->kind) != RUN_FRESH && atomic_load(&slot->kind) != RUN_PAIR))
+	if (!slot || atomic_load(&slot->kind) == RUN_NONE || atomic_load(&slot->kind) == RUN_SIDE)
 		return false;
 	return is_dgram(fd);
 }

@@ -92,7 +92,7 @@ int run_diag_find(int protocol, const struct sockaddr *addr, struct run_owner *o
 int run_diag_find_from(int protocol, const struct sockaddr *addr, const struct sockaddr *from,
 		       struct run_owner *owner)
 {
-	static _Atomic unsigned int spread;
+	static atomic_uint spread;
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	struct {
 		struct nlmsghdr		head;

@@ -97,8 +97,6 @@ EXPORT int fclose(FILE *file)
 }
 
 struct range {
-	unsigned int	first, last;
-	int		flags;
 	int		sides[RUN_PAIRS];
 	int		n;
 };
@@ -110,7 +108,7 @@ static void range_one(int fd, struct run_slot *slot, void *arg)
 	if (atomic_load(&slot->kind) == RUN_SIDE) {
 		if (r->n < RUN_PAIRS)
 			r->sides[r->n++] = fd;
-	} else if (!(r->flags & CLOSE_RANGE_CLOEXEC)) {
+	} else {
 		run_slot_forget(fd);
 	}
 }
@@ -121,27 +119,17 @@ static void range_one(int fd, struct run_slot *slot, void *arg)
  */
 static int range_close(unsigned int first, unsigned int last, int flags)
 {
-	static _Thread_local struct range r;
+	static __thread struct range r;
 	unsigned int from = first;
 	int max = last > INT32_MAX ? INT32_MAX : (int)last;
 
 	r.n = 0;
-	r.flags = flags;
 	if (first > last)
 		return real.close_range(first, last, flags);
 	/* First the sockets, then what is left of the sides. */
 	run_slots_each(first, max, range_one, &r);
-	if (!(flags & CLOSE_RANGE_CLOEXEC)) {
-		r.n = 0;
-		run_slots_each(first, max, range_one, &r);
-	} else {
-		for (int i = 0; i < RUN_PAIRS; i++) {
-			struct run_pair *p = &run_pairs[i];
-
-			if (atomic_load(&p->refs))
-				continue;
-		}
-	}
+	r.n = 0;
+	run_slots_each(first, max, range_one, &r);
 	for (int i = 0; i < r.n; i++) {
 		if (from < (unsigned int)r.sides[i] &&
 		    real.close_range(from, r.sides[i] - 1, flags))
@@ -184,7 +172,7 @@ EXPORT int dup(int fd)
 /* Something will be put over a side's number: the side moves on. */
 static void make_way(int fd)
 {
-	int to;
+	int to, cloexec;
 
 	if (LIKELY(run_kind(fd) != RUN_SIDE) || !is_ours())
 		return;
@@ -193,11 +181,11 @@ static void make_way(int fd)
 
 		if (!atomic_load(&p->refs) || atomic_load(&p->side) != fd)
 			continue;
-		to = real.fcntl(fd, real.fcntl(fd, F_GETFD) & FD_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD,
-				fd + 1);
+		cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
+		to = real.fcntl(fd, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, fd + 1);
 		if (to < 0)
 			return;
-		/* Epoll entries of the old number end with it. */
+		/* Epoll entries of the old number end with it: see rill-run(1). */
 		run_side_mark(to);
 		atomic_store(&p->side, to);
 		run_slot(fd, true)->kind = RUN_NONE;

@@ -157,7 +157,8 @@ static bool pair_fill(int fd, struct run_pair *p)
 
 	p->addr_len = sizeof(p->addr);
 	memset(&p->addr, 0, sizeof(p->addr));
-	p->path_dev = p->path_ino = 0;
+	p->path_dev = 0;
+	p->path_ino = 0;
 	p->path_ctime = 0;
 	atomic_store(&p->connected, false);
 	p->path_ctime_ns = -1;
@@ -336,14 +337,13 @@ int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t
 		int n;
 
 		for (int i = 0; i < 2; i++) {
-			if ((i == 0) == own_first)
-				n = take_own(fd, addr, len, flags);
-			else
-				n = take_side(p, addr, len, flags);
+			bool own = i ? !own_first : own_first;
+
+			n = own ? take_own(fd, addr, len, flags) :
+			    take_side(p, addr, len, flags);
 			if (n >= 0)
 				return n;
-			if (errno != EAGAIN && ((i == 0) == own_first || errno == EMFILE ||
-						errno == ENFILE))
+			if (errno != EAGAIN && (own || errno == EMFILE || errno == ENFILE))
 				return -1;
 		}
 		if (atomic_load(&p->nonblock)) {
@@ -486,7 +486,8 @@ static void recover_side(int side, const int *fds, int n)
 		count = side_names(fds[i], &probe, names);
 		for (int j = 0; j < count; j++) {
 			/* Whatever uid it was bound with. */
-			const char *a = strchr(names[j] + 5, '/'), *b = strchr(addr.srl_name + 5, '/');
+			const char *a = strchr(names[j] + 5, '/');
+			const char *b = strchr(addr.srl_name + 5, '/');
 
 			if (!a || !b || strcmp(a, b))
 				continue;

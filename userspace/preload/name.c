@@ -88,6 +88,7 @@ void run_name_abstract(char *name, uid_t uid, const struct sockaddr *addr, sockl
 /* ADDR:PORT, with brackets for IPv6. */
 int run_inet_text(char *to, size_t size, const struct sockaddr *addr)
 {
+	const struct sockaddr_in6 *in6 = (const void *)addr;
 	char text[INET6_ADDRSTRLEN];
 
 	if (addr->sa_family == AF_INET) {
@@ -95,12 +96,9 @@ int run_inet_text(char *to, size_t size, const struct sockaddr *addr)
 
 		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
 		return snprintf(to, size, "%s:%u", text, ntohs(in->sin_port));
-	} else {
-		const struct sockaddr_in6 *in6 = (const void *)addr;
-
-		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-		return snprintf(to, size, "[%s]:%u", text, ntohs(in6->sin6_port));
 	}
+	inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+	return snprintf(to, size, "[%s]:%u", text, ntohs(in6->sin6_port));
 }
 
 void run_name_inet(char *name, uid_t uid, const char *what,
@@ -116,6 +114,7 @@ void run_name_inet(char *name, uid_t uid, const char *what,
 /* One ADDR:PORT, ended by any of ends or the end. */
 static bool inet_parse(const char *text, const char *ends, struct run_addr *addr)
 {
+	struct sockaddr_in *in = (struct sockaddr_in *)&addr->ss;
 	size_t n = strcspn(text, ends);
 	char buf[64], *colon, *end;
 	unsigned long port;
@@ -143,14 +142,11 @@ static bool inet_parse(const char *text, const char *ends, struct run_addr *addr
 		in6->sin6_port = htons(port);
 		addr->len = sizeof(*in6);
 		return inet_pton(AF_INET6, buf + 1, &in6->sin6_addr) == 1;
-	} else {
-		struct sockaddr_in *in = (struct sockaddr_in *)&addr->ss;
-
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		addr->len = sizeof(*in);
-		return inet_pton(AF_INET, buf, &in->sin_addr) == 1;
 	}
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	addr->len = sizeof(*in);
+	return inet_pton(AF_INET, buf, &in->sin_addr) == 1;
 }
 
 /* user/UID/WHAT/ADDR:PORT... -> the address. */

@@ -205,14 +205,14 @@ struct run_shadow {
  * atomic; the options belong to whoever calls setsockopt().
  */
 struct run_slot {
-	_Atomic uint8_t		kind;
+	atomic_uchar		kind;
 	uint8_t			n_regs;
 	uint8_t			n_shadows;
 	bool			regs_lost;	/* more than fit */
 	bool			options;	/* SOL_SOCKET ones were set */
 	bool			own;		/* connect() went its own way */
 	bool			dupped;		/* another fd is the same socket */
-	_Atomic int		pair;
+	atomic_int		pair;
 	uint64_t		shadow_ino;	/* 0: of the socket made here */
 	uint64_t		path_dev, path_ino;	/* bound to this file */
 	struct run_reg		regs[RUN_REGS];
@@ -221,11 +221,11 @@ struct run_slot {
 
 /* A doubled socket; in every process that has it. */
 struct run_pair {
-	_Atomic int		refs;	/* fds of it in this process; 0: free */
-	_Atomic int		side;
-	_Atomic uint32_t	turn;
-	_Atomic bool		nonblock;	/* what the program thinks it is */
-	_Atomic bool		connected;	/* a side for datagrams is */
+	atomic_int		refs;	/* fds of it in this process; 0: free */
+	atomic_int		side;
+	atomic_uint	turn;
+	atomic_bool		nonblock;	/* what the program thinks it is */
+	atomic_bool		connected;	/* a side for datagrams is */
 	bool			listens;
 	int			domain, type;
 	struct sockaddr_storage	addr;		/* of the program's own socket */
@@ -238,7 +238,7 @@ struct run_pair {
 
 #define RUN_PAIRS	1024
 extern struct run_pair run_pairs[RUN_PAIRS];
-extern _Atomic int run_pairs_used;
+extern atomic_int run_pairs_used;
 
 struct run_slot *run_slot(int fd, bool make);
 enum run_kind run_kind(int fd);
@@ -304,7 +304,7 @@ void run_rule_start(const char *rules);
 
 /* client.c */
 int run_targets(int protocol, int domain, const struct sockaddr *addr, socklen_t len,
-		char (*names)[RILL_NAME_SIZE], struct sockaddr_storage *real_addr,
+		char names[][RILL_NAME_SIZE], struct sockaddr_storage *real_addr,
 		enum run_count *why);
 #define RUN_TARGETS	4
 void run_options_copy(int from, int to, bool unix_socket);

@@ -27,7 +27,7 @@ static struct run_slot *_Atomic chunks[CHUNKS];
 static atomic_flag locks[LOCKS];
 
 struct run_pair run_pairs[RUN_PAIRS];
-_Atomic int run_pairs_used;
+atomic_int run_pairs_used;
 
 struct run_slot *run_slot(int fd, bool make)
 {

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -241,7 +242,8 @@ static void both_kinds(int kind)
 			CHECK(select(l + 1, &set, NULL, NULL, &tv) == 1 && FD_ISSET(l, &set));
 			break;
 		case 3:
-			CHECK(pselect(l + 1, &set, NULL, NULL, &ts, NULL) == 1 && FD_ISSET(l, &set));
+			CHECK(pselect(l + 1, &set, NULL, NULL, &ts, NULL) == 1);
+			CHECK(FD_ISSET(l, &set));
 			break;
 		case 4:
 			CHECK(epoll_wait(e, &got, 1, WAIT_MS) == 1 && got.events == EPOLLIN);
@@ -717,7 +719,7 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-static _Atomic int accept_tid;
+static atomic_int accept_tid;
 
 static void *accept_thread(void *arg)
 {

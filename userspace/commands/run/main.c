@@ -59,9 +59,11 @@ static long long size_of(const char *text)
 		return -1;
 	switch (*end) {
 	case 'G': case 'g':
-		n *= 1024;	/* fall through */
+		n *= 1024;
+		__attribute__((fallthrough));
 	case 'M': case 'm':
-		n *= 1024;	/* fall through */
+		n *= 1024;
+		__attribute__((fallthrough));
 	case 'K': case 'k':
 		n *= 1024;
 		end++;
