@@ -11,14 +11,10 @@
 #ifndef FAULT_H
 #define FAULT_H
 
-/* The harness is for programs of one file: it defines what is not static. */
+/* The harness can be in one file of a program only; here it is in none. */
 #define RILL_TEST_NO_HARNESS
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <sys/mman.h>
-#include <kselftest.h>
 #include "rill_test_data.h"
+#include <kselftest.h>
 
 #define FT_STREAM	1
 #define FT_SEQPACKET	2
