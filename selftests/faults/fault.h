@@ -74,8 +74,8 @@ struct ft_scenario {
 	const char	*word;
 };
 
-extern const struct ft_scenario ft_conn[], ft_data[], ft_misc[], ft_crowd[];
-extern const unsigned int ft_n_conn, ft_n_data, ft_n_misc, ft_n_crowd;
+extern const struct ft_scenario ft_conn[], ft_data[], ft_rights[], ft_misc[], ft_crowd[];
+extern const unsigned int ft_n_conn, ft_n_data, ft_n_rights, ft_n_misc, ft_n_crowd;
 
 /* Data to send, and room to receive; never touched for the first time in a call. */
 extern char *ft_out, *ft_in;

@@ -28,7 +28,7 @@ static const char * const faulty[] = {
 	"register_pernet_*", "register_net_sysctl*", "proc_create_*",
 	"sk_filter_trim_cap", "sk_filter", "seq_open*",
 	"single_open*", "__seq_open_private", "security_*alloc*", "sock_register",
-	"receive_fd*", "kstrtou*_from_user",
+	"__scm_send", "scm_fp_dup", "receive_fd*", "kstrtou*_from_user",
 	"tracepoint_probe_register*", "unix_*",
 	/* a program's memory */
 	"should_fail_usercopy", "_copy_from_user", "_copy_to_user", "copy_from_user*",
@@ -78,7 +78,7 @@ static const char * const harmless[] = {
 	"__this_module", "autoremove_*", "add_timer*", "*fput*", "fd_install",
 	"put_unused_fd", "get_unused_fd_flags", "file_*", "sock_from_file",
 	"__folio_put", "put_page*", "folio_*", "__page_*", "page_*", "dump_*",
-	"__SCK*", "*static_key*", "static_call*", "jump_label*", "put_cred*",
+	"__SCK*", "__scm_destroy", "*static_key*", "static_call*", "jump_label*", "put_cred*",
 	"io_is_uring_fops", "__local_bh_*", "__x*thunk*", "hugetlb_*", "*sockaddr*",
 	"rtnl_*", "kobject_*", "__memcpy*", "__memset*", "*memcg*", "obj_cgroup*",
 	"ref_tracker_*", "__netdev_*", "skb_release_*", "skb_free_*",
