@@ -110,6 +110,40 @@ static int check_peeked(struct ft_env *e, long ret)
 	return check_sent(e, LEN);
 }
 
+/* So many are open that for one more the table of descriptors has to grow. */
+static int setup_crowded(struct ft_env *e)
+{
+	struct rlimit r;
+	char text[4096], *p;
+	int size, fd;
+
+	FT_TRY(setup_passed(e));
+	FT_CHECK(rt_read_file("/proc/thread-self/status", text, sizeof(text)) > 0);
+	p = strstr(text, "FDSize:");
+	FT_CHECK(p);
+	size = atoi(p + strlen("FDSize:"));
+	FT_TRY(SYS(getrlimit(RLIMIT_NOFILE, &r)));
+	r.rlim_cur = r.rlim_max;
+	FT_TRY(SYS(setrlimit(RLIMIT_NOFILE, &r)));
+	do {
+		fd = SYS(dup(e->fd[2]));
+		FT_CHECK(fd >= 0);
+	} while (fd < size - 2);	/* act() needs one itself */
+	return 0;
+}
+
+static int check_crowded(struct ft_env *e, long ret)
+{
+	int fd = rd_cmsg(&e->msg, SOL_SOCKET, SCM_RIGHTS, NULL) ? 1 : 0;
+
+	if (ret > 0 && !fd)
+		FT_CHECK(e->msg.flags & MSG_CTRUNC);
+	close_passed(e);
+	closefrom(e->fd[3] + 1);
+	memset(&e->msg, 0, sizeof(e->msg));
+	return ret > 0 ? check_gone(e) : check_received(e, ret);
+}
+
 static long act_read(struct ft_env *e)
 {
 	return SYS(read(e->fd[1], ft_in, LEN));
@@ -151,6 +185,8 @@ const struct ft_scenario ft_rights[] = {
 	  .partial = true, .errs = ERRS, .check = check_sent },
 	{ "recvmsg, with a file", FT_ALL, setup_passed, act_recv, LEN,
 	  .partial = true, .errs = ERRS, .check = check_received },
+	{ "recvmsg, with a file, many open", FT_ALL, setup_crowded, act_recv, LEN,
+	  .partial = true, .errs = ERRS, .check = check_crowded },
 	{ "recvmsg, a peek with a file", FT_ALL, setup_passed, act_peek, LEN,
 	  .partial = true, .errs = ERRS, .check = check_peeked },
 	{ "read, drops a file", FT_ALL, setup_passed, act_read, LEN,
