@@ -458,7 +458,8 @@ static void listener_freed_under_a_lookup(struct __test_metadata *_metadata,
 		ASSERT_TRUE(RT_UNTIL(atomic_load(&s.missed) > i + 2));
 		found = atomic_load(&s.found);
 		ASSERT_TRUE(RT_UNTIL(atomic_load(&s.missed) > i + 100));
-		EXPECT_EQ(found, atomic_load(&s.found));
+		/* The other may have been on its way to count one all the time. */
+		EXPECT_GE(found + 1, atomic_load(&s.found));
 		close(fd);
 	}
 	atomic_store(&s.stop, 1);

@@ -572,7 +572,12 @@ TEST_F(stream, splice_in)
 	ASSERT_EQ(3000, SYS(splice(file, NULL, pp[1], NULL, 3000, 0)));
 	ASSERT_EQ(3000, SYS(splice(pp[0], NULL, self->fd[0], NULL, 3000, 0)));
 	memset(buf, 0, sizeof(buf));
-	ASSERT_EQ(6000, rr_recv(self->fd[1], buf, sizeof(buf), 0, &m));
+	/* unix(7) up to 6.4 adds spliced pages to the message with the files. */
+	if (variant->family == RT_UNIX) {
+		EXPECT_EQ(6000, rr_recv(self->fd[1], buf, 6000, 0, &m));
+	} else {
+		ASSERT_EQ(6000, rr_recv(self->fd[1], buf, sizeof(buf), 0, &m));
+	}
 	EXPECT_EQ(1, m.n);
 	rr_close(&m);
 	ASSERT_EQ(3000, rr_recv(self->fd[1], buf + 6000, 3000, 0, &m));

@@ -16,6 +16,7 @@
 #	krel	as uname -r says it		kdir	its directory
 #	kimage	the kernel to boot		khdr	the headers to build with
 #	karch	x86_64, or um for User-Mode Linux
+#	kdebug	1 where it has lockdep, fault injection, kmemleak
 #	kslow	by how much time-outs are longer there: 1, or more for debug builds
 
 # shellcheck source=kernel-build.sh
@@ -147,12 +148,13 @@ _kernel_fetch() { # flavour
 kernel_use() { # flavour
 	local flavour=$1 link=$rill_cache/kernel/for-$1
 	local fetch=_kernel_fetch stale=false
-	karch=x86_64 kslow=1
+	karch=x86_64 kslow=1 kdebug=0
 	case $flavour in
 	6.1 | 6.1-generic | 6.12 | 6.12-generic) ;;
 	7.2) ;;
-	7.2-debug | 7.2-kcsan) kslow=5 ;;
-	7.2-uml) karch=um kslow=2 ;;
+	7.2-debug) kslow=5 kdebug=1 ;;
+	7.2-kcsan) kslow=5 ;;
+	7.2-uml) karch=um kslow=2 kdebug=1 ;;
 	*) usage_error "no kernel \"$flavour\"; there are: $kernel_flavours" ;;
 	esac
 	case $flavour in

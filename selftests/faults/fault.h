@@ -151,6 +151,14 @@ int ft_check_listener(struct ft_env *e, long ret);
 int ft_pass(int from, int to);
 int ft_quiet(int fd);
 
+/* Whether the kernel was built to have them: then nothing is skipped. */
+static inline bool fault_expected(void)
+{
+	const char *debug = getenv("RILL_DEBUG_KERNEL");
+
+	return debug && strcmp(debug, "0");
+}
+
 /* ---- sites.c ---- */
 
 struct ft_site {

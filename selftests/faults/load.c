@@ -175,7 +175,7 @@ int ft_load_main(const char *path)
 	int ko, hold, kid;
 
 	ksft_print_header();
-	if (why && !getenv("RILL_DEBUG_KERNEL"))
+	if (why && !fault_expected())
 		ksft_exit_skip("%s\n", why);
 	if (why)
 		ksft_exit_fail_msg("%s, but this is a debug kernel\n", why);

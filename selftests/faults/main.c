@@ -370,7 +370,7 @@ int main(int argc, char **argv)
 	}
 	ksft_print_header();
 	why = geteuid() ? "needs root" : ft_inject_setup();
-	if (why && !getenv("RILL_DEBUG_KERNEL"))
+	if (why && !fault_expected())
 		ksft_exit_skip("%s\n", why);
 	if (why)
 		ksft_exit_fail_msg("%s, but this is a debug kernel\n", why);
