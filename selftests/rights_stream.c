@@ -192,6 +192,28 @@ TEST_F(stream, at_every_place)
 	}
 }
 
+/* Also where they begin in one pass over the ring and end in the next. */
+TEST_F(stream, longer_than_a_pass)
+{
+	static char buf[100000];
+	struct rr_pipe p;
+	struct rr_msg m;
+
+	ASSERT_EQ(0, rr_pipe(&p));
+	rd_fill(buf, 50050, 6, 0);
+	ASSERT_EQ(20000, SYS(send(self->fd[0], buf, 20000, 0)));
+	ASSERT_EQ(30000, rr_send_pipe(self->fd[0], buf + 20000, 30000, 0, &p));
+	ASSERT_EQ(50, SYS(send(self->fd[0], buf + 50000, 50, 0)));
+	memset(buf, 0, sizeof(buf));
+	ASSERT_EQ(50000, rr_recv(self->fd[1], buf, sizeof(buf), 0, &m));
+	ASSERT_EQ(1, m.n);
+	rr_close(&m);
+	ASSERT_EQ(50, rr_recv(self->fd[1], buf + 50000, 50000, 0, &m));
+	EXPECT_EQ(-1, rd_verify(buf, 50050, 6, 0));
+	EXPECT_TRUE(rr_gone(&p));
+	close(p.r);
+}
+
 /* The credentials of another sender end a receive before his files. */
 TEST_F(stream, other_credentials)
 {
