@@ -593,6 +593,24 @@ TEST_F(rights, fault_leaves_files)
 	close(p.r);
 }
 
+/* And if nobody tries again, they are closed with the socket. */
+TEST_F(rights, fault_then_close)
+{
+	char *edge = rd_map_edge(1);
+	struct rr_pipe p;
+	struct rr_msg m;
+
+	ASSERT_NE(NULL, edge);
+	ASSERT_EQ(0, rr_pipe(&p));
+	ASSERT_EQ(4, rr_send_pipe(self->fd[0], "abcd", 4, 0, &p));
+	EXPECT_EQ(-EFAULT, rr_recv(self->fd[1], edge, 4, 0, &m));
+	close(self->fd[1]);
+	EXPECT_TRUE(rr_gone(&p));
+	close(p.r);
+	/* For the teardown. */
+	self->fd[1] = dup(self->fd[0]);
+}
+
 /* A send that cannot fetch the data sends no files. */
 TEST_F(rights, fault_sends_nothing)
 {
