@@ -66,6 +66,9 @@ enum rill_stat {
 	RILL_STAT_DGRAM_RECEIVED_BYTES,
 	RILL_STAT_DGRAM_DROPPED,
 	RILL_STAT_DGRAM_FILTERED,
+	RILL_STAT_FILES_SENT,
+	RILL_STAT_FILES_RECEIVED,
+	RILL_STAT_FILES_DROPPED,
 
 	RILL_STAT_SLEEP_SPACE,
 	RILL_STAT_SLEEP_DATA,
@@ -300,10 +303,21 @@ int rill_rights_add(struct cmsghdr *cmsg, struct scm_fp_list **files);
 int rill_rights_send(struct scm_fp_list **files);
 void rill_rights_free(struct scm_fp_list *files);
 void rill_rights_drop(struct scm_fp_list *files);
+void __rill_rights_count(const struct sock *sk, const struct scm_fp_list *files,
+			 enum rill_stat which);
 struct scm_fp_list *rill_rights_take(struct scm_fp_list **files, bool peek);
 void rill_rights_deliver(struct msghdr *msg, struct scm_fp_list *files);
 void rill_rights_init(void);
 void rill_rights_exit(void);
+
+/* Files that travel, if there are any, are sent, received or dropped. */
+static inline void rill_rights_count(const struct sock *sk,
+				     const struct scm_fp_list *files,
+				     enum rill_stat which)
+{
+	if (unlikely(files))
+		__rill_rights_count(sk, files, which);
+}
 
 static inline void rill_anc_clear(struct rill_anc *anc)
 {

@@ -161,6 +161,7 @@ static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
 	rill_cb(skb)->charge = max_t(u32, skb->truesize, RILL_MSG_MIN_CHARGE);
 	rill_flow_charge(to, rill_cb(skb)->charge);
 	sock_skb_set_dropcount(to, skb);
+	rill_rights_count(sk, rill_cb(skb)->files, RILL_STAT_FILES_SENT);
 	rill_busy_wrote(to);
 	__skb_queue_tail(&to->sk_receive_queue, skb);
 	rill_spare_shrink(to, &gone);
@@ -327,6 +328,8 @@ void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason)
 		if (rill_cb(skb)->reading)
 			continue;
 		bytes += skb->len;
+		rill_rights_count(sk, rill_cb(skb)->files,
+				  RILL_STAT_FILES_DROPPED);
 		__skb_queue_tail(&gone, skb);
 	}
 	spin_unlock(&rill_sk(sk)->lock);
@@ -421,8 +424,10 @@ static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 	else
 		consume_skb(skb);
 	/* Purged, while the copy of it failed. */
-	if (unlikely(files))
+	if (unlikely(files)) {
+		rill_rights_count(sk, files, RILL_STAT_FILES_DROPPED);
 		rill_rights_free(files);
+	}
 	rill_cred_clear(&cred);
 	/* With the barrier that rill_flow_wake() needs. */
 	rill_flow_uncharge(from, bytes);
@@ -589,8 +594,12 @@ int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t size,
 	/* The message keeps its sender as long as it is there. */
 	trace_rill_recv(sk, skb->sk, size, flags, ret);
 	rights = ret >= 0 && rill_cb(skb)->files;
-	if (unlikely(rights))
+	if (unlikely(rights)) {
+		if (!peek)
+			rill_rights_count(sk, rill_cb(skb)->files,
+					  RILL_STAT_FILES_RECEIVED);
 		files = rill_rights_take(&rill_cb(skb)->files, peek);
+	}
 	rill_msg_end(sk, skb, ret >= 0 && !peek);
 	/* After the message: a caller's buffer may hang, or the LSM's answer. */
 	if (unlikely(rights))

@@ -161,6 +161,12 @@ void rill_rights_free(struct scm_fp_list *files)
 	rill_rights_drop(files);
 }
 
+void __rill_rights_count(const struct sock *sk, const struct scm_fp_list *files,
+			 enum rill_stat which)
+{
+	this_cpu_add(rill_net(sock_net(sk))->stats->count[which], files->count);
+}
+
 /* Could the file hold others, which nobody could close in flight? */
 static bool rill_rights_holds(struct file *file)
 {

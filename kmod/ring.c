@@ -367,6 +367,8 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 	}
 	rill_cred_set(&ring->store->w_cred, &anc->cred);
 	if (anc->files) {
+		rill_rights_count(rill_ring_owner(ring), anc->files,
+				  RILL_STAT_FILES_SENT);
 		mark->files = anc->files;
 		anc->files = NULL;
 		ring->store->w_mark = mark;
@@ -482,8 +484,10 @@ void rill_ring_discard(struct rill_ring *ring)
 
 /* ---- giving back ---- */
 
-static void rill_mark_free(struct rill_mark *mark)
+static void rill_mark_free(struct rill_ring *ring, struct rill_mark *mark)
 {
+	rill_rights_count(rill_ring_owner(ring), mark->files,
+			  RILL_STAT_FILES_DROPPED);
 	rill_cred_clear(&mark->cred);
 	if (mark->files)
 		rill_rights_free(mark->files);
@@ -519,7 +523,7 @@ void rill_ring_purge(struct rill_ring *ring)
 			if (seg != &st->first)
 				kvfree(seg);
 		} else if (slot->flags & RILL_SLOT_MARK) {
-			rill_mark_free(slot->mark);
+			rill_mark_free(ring, slot->mark);
 		} else if (slot->flags & RILL_SLOT_OWN) {
 			rill_page_free(ring, slot->page);
 		} else {
@@ -536,7 +540,7 @@ void rill_ring_purge(struct rill_ring *ring)
 	rill_cred_clear(&st->w_cred);
 	rill_cred_clear(&st->r_cred);
 	if (st->r_mark)
-		rill_mark_free(st->r_mark);
+		rill_mark_free(ring, st->r_mark);
 	WRITE_ONCE(ring->rights, false);
 	ring->store = NULL;
 	kfree(st);
@@ -635,6 +639,9 @@ static void rill_read_rights(struct rill_ring *ring, struct rill_cursor *cur,
 	DEBUG_NET_WARN_ON_ONCE(rd->rights);
 	rd->rights = true;
 	rd->end = ring->tail + cur->left;
+	if (!rd->peek)
+		rill_rights_count(rill_ring_owner(ring), mark->files,
+				  RILL_STAT_FILES_RECEIVED);
 	rd->files = rill_rights_take(&mark->files, rd->peek);
 	if (!rd->peek) {
 		ring->store->r_mark = NULL;

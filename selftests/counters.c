@@ -436,6 +436,53 @@ TEST_F(counters, dropped)
 	EXPECT_MOVED("%s", "");
 }
 
+/* Files beside data: two sent, of which a peek takes none. */
+static int send_files(int fd)
+{
+	int files[2] = { STDIN_FILENO, STDERR_FILENO };
+
+	return rd_send_cmsg(fd, "x", 1, 0, SOL_SOCKET, SCM_RIGHTS, files, sizeof(files));
+}
+
+TEST_F(counters, files)
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} u;
+	char c;
+	struct iovec iov = { .iov_base = &c, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
+	};
+	const char *word = variant->word;
+	int fd[2];
+
+	ASSERT_EQ(0, quiet_pair(&self->v, variant->type, fd));
+	ASSERT_EQ(1, send_files(fd[0]));
+	EXPECT_MOVED("%s_sent+1 %s_sent_bytes+1 files_sent+2", word, word);
+	ASSERT_EQ(1, SYS(recvmsg(fd[1], &msg, MSG_PEEK)));
+	EXPECT_MOVED("%s", "");
+	msg.msg_controllen = sizeof(u.buf);
+	ASSERT_EQ(1, SYS(recvmsg(fd[1], &msg, 0)));
+	EXPECT_MOVED("%s_received+1 %s_received_bytes+1 files_received+2", word, word);
+	/* A receiver that has no room for them has received them. */
+	ASSERT_EQ(1, send_files(fd[0]));
+	ASSERT_EQ(1, SYS(recv(fd[1], &c, 1, 0)));
+	EXPECT_EQ(2, grown(&self->v, "files_received"));
+	/* Nobody receives these. */
+	ASSERT_EQ(1, send_files(fd[0]));
+	moved(&self->v);
+	close(fd[1]);
+	EXPECT_EQ(2, grown(&self->v, "files_dropped"));
+	/* Nor are these sent. */
+	EXPECT_GT(0, SYS(rd_send_cmsg(fd[0], "x", 1, MSG_NOSIGNAL, SOL_SOCKET, SCM_RIGHTS,
+				      &fd[0], sizeof(int))));
+	close(fd[0]);
+	EXPECT_EQ(0, grown(&self->v, "files_sent"));
+}
+
 /* A page that came by reference and is never read. */
 TEST_F(counters, dropped_page)
 {
