@@ -47,7 +47,7 @@ static struct point points[FZ_POINTS];
 static struct reason reasons[512];
 static unsigned int nreasons;
 static struct { uint64_t pc; uint16_t point; } table[TABLE];
-static uint64_t low = ~0ULL, high, slide;
+static uint64_t text_low, text_high, slide;
 static bool slide_known;
 
 static atomic_ulong *area[THREADS], *child_area;
@@ -86,8 +86,8 @@ static void points_place(bool init)
 	uint64_t base = 0;
 
 	memset(table, 0, sizeof(table));
-	low = ~0ULL;
-	high = 0;
+	text_low = ~0ULL;
+	text_high = 0;
 	for (unsigned int i = 0; i < fz_npoints; i++) {
 		struct point *p = &points[i];
 		unsigned int at;
@@ -100,8 +100,10 @@ static void points_place(bool init)
 		p->pc = base ? base + p->offset : 0;
 		if (!base)
 			continue;
-		low = p->pc < low ? p->pc : low;
-		high = p->pc > high ? p->pc : high;
+		if (!strcmp(section, ".text")) {
+			text_low = p->pc < text_low ? p->pc : text_low;
+			text_high = p->pc > text_high ? p->pc : text_high;
+		}
 		at = table_at(p->pc);
 		table[at].pc = p->pc;
 		table[at].point = i;
@@ -142,7 +144,7 @@ int fz_cover_load(const char *path)
 	}
 	fclose(f);
 	points_place(false);
-	if (!high) {
+	if (!text_high) {
 		fprintf(stderr, "%s: is it of the module that is loaded?\n", path);
 		return -1;
 	}
@@ -254,8 +256,8 @@ static void collect(atomic_ulong *from, uint64_t max)
 		int point = point_of(pc);
 
 		if (point < 0) {
-			/* Where the kernel counts everything there is much else. */
-			if (pc >= low && pc <= high) {
+			/* What is not in .text is of another module, or of the kernel. */
+			if (pc >= text_low && pc <= text_high) {
 				cv->strange_pc = pc;
 				cv->strange++;
 			}
@@ -279,56 +281,87 @@ void fz_cover_child_end(void)
 		collect(child_area, CHILD_PCS);
 }
 
-/* A load that fails leaves no addresses, but most often has those of the last. */
-static void collect_failed(atomic_ulong *pcs)
+/*
+ * A load that fails leaves no addresses.  It begins where one that succeeds does,
+ * so its init section can be found; the rest is left out.
+ */
+static void collect_failed(const atomic_ulong *pcs, uint64_t first)
 {
-	for (uint64_t i = 1; i <= pcs[0]; i++) {
-		int point = point_of(pcs[i] + slide);
+	uint64_t shift = first - pcs[1];
+	int point;
 
-		if (point < 0 || strcmp(points[point].section, ".init.text"))
-			continue;
-		/* It begins at the beginning, or it is elsewhere. */
-		if (!strcmp(points[point].function, "rill_init") ||
-		    !strcmp(points[point].function, "rill_family_check"))
-			collect(pcs, FZ_PCS);
-		break;
+	for (uint64_t i = 1; first && i <= pcs[0]; i++) {
+		point = point_of(pcs[i] + shift);
+		if (point >= 0 && !strcmp(points[point].section, ".init.text"))
+			run_add(point, point);
 	}
+}
+
+static int load(int fd, const char *params)
+{
+	return syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
+}
+
+/* Once out, once in; between, a load with these parameters must fail. */
+static int reload(int fd, atomic_ulong *pcs, const char *refused, int squat)
+{
+	static uint64_t first;	/* what a load begins with */
+	int ret;
+
+	points_place(true);
+	/* That one holds it, and comes when it is asked for. */
+	syscall(SYS_delete_module, "rill_diag", 0);
 	pcs[0] = 0;
+	if (syscall(SYS_delete_module, "rill", 0))
+		return -errno;
+	collect(pcs, FZ_PCS);
+	if (squat >= 0) {
+		ret = load(squat, "");
+		if (ret)
+			return ret;
+		pcs[0] = 0;
+	}
+	if (refused) {
+		if (!load(fd, refused))
+			return -ENOTRECOVERABLE;
+		collect_failed(pcs, first);
+	}
+	if (squat >= 0 && syscall(SYS_delete_module, "rill_squat", 0))
+		return -errno;
+	pcs[0] = 0;
+	ret = load(fd, "");
+	first = pcs[0] ? pcs[1] : 0;
+	points_place(true);
+	collect(pcs, FZ_PCS);
+	return ret;
 }
 
 /*
  * Unload the module and load it again, with everything that this thread does
  * counted: what runs then, and for a namespace that comes and goes, no socket's
- * call reaches.  Also with parameters that it refuses.  0 or a negative errno.
+ * call reaches.  Also with parameters that it refuses, and beside a module that
+ * has its number, if there is one.  0 or a negative errno.
  */
-int fz_cover_reload(const char *ko)
+int fz_cover_reload(const char *ko, const char *squatter)
 {
-	static const char *const refused[] = { "family=99", "family=0", "family=2" };
+	static const char *const refused[] = { NULL, "family=99", "family=0", "family=2" };
 	atomic_ulong *pcs = kcov_open(FZ_PCS);
-	int fd = open(ko, O_RDONLY | O_CLOEXEC), ret = 0;
+	int fd = open(ko, O_RDONLY | O_CLOEXEC), squat = -1, ret = 0;
 	uint16_t list[1];
 	unsigned int edges;
 
+	if (squatter) {
+		squat = open(squatter, O_RDONLY | O_CLOEXEC);
+		if (squat < 0)
+			return -errno;
+	}
 	if (fd < 0 || !pcs)
 		return -errno;
 	fz_cover_begin();
-	for (unsigned int i = 0; !ret && i <= ARRAY_SIZE(refused); i++) {
-		points_place(true);
-		pcs[0] = 0;
-		/* That one holds it, and comes when it is asked for. */
-		syscall(SYS_delete_module, "rill_diag", 0);
-		if (syscall(SYS_delete_module, "rill", 0))
-			ret = -errno;
-		collect(pcs, FZ_PCS);
-		if (i && !ret && !syscall(SYS_finit_module, fd, refused[i - 1], 0))
-			ret = -EEXIST;
-		if (i)
-			collect_failed(pcs);
-		if (!ret && syscall(SYS_finit_module, fd, "", 0))
-			ret = -errno;
-		points_place(true);
-		collect(pcs, FZ_PCS);
-	}
+	for (unsigned int i = 0; !ret && i < ARRAY_SIZE(refused); i++)
+		ret = reload(fd, pcs, refused[i], -1);
+	if (!ret && squat >= 0)
+		ret = reload(fd, pcs, "", squat);
 	close(fd);
 	points_place(false);
 	fz_cover_merge(list, 1, &edges);

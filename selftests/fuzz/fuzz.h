@@ -258,7 +258,7 @@ bool fz_cover_on(void);
 void fz_cover_thread(unsigned int nr);
 void fz_cover_child(void);
 void fz_cover_child_end(void);
-int fz_cover_reload(const char *ko);
+int fz_cover_reload(const char *ko, const char *squatter);
 void fz_cover_begin(void);
 void fz_cover_end(void);
 unsigned int fz_cover_merge(uint16_t *points, unsigned int max, unsigned int *edges);

@@ -52,6 +52,7 @@ static const char help[] =
 "  --coverage        fail if a point is neither reached nor explained, or fewer\n"
 "                    than 90 % are reached\n"
 "  --reload KO       in the end unload the module and load that one, the same\n"
+"  --squat KO        then rill_squat.ko, too, beside which it must not load\n"
 "  --emit            print each program that reached a new block, after \"#+ \"\n"
 "  --distill         print the fewest programs of the corpus that reach the same\n"
 "  --state TEXT      go on where a run ended that printed \"# state TEXT\"\n"
@@ -527,11 +528,11 @@ int main(int argc, char **argv)
 		{ "rounds", 1, NULL, 'r' }, { "points", 1, NULL, 'p' },
 		{ "coverage", 0, NULL, 'v' }, { "emit", 0, NULL, 'e' },
 		{ "distill", 0, NULL, 'd' }, { "state", 1, NULL, 'S' },
-		{ "reload", 1, NULL, 'R' },
+		{ "reload", 1, NULL, 'R' }, { "squat", 1, NULL, 'Q' },
 		{ "slow", 1, NULL, 'l' }, { "print", 1, NULL, 'P' }, { "help", 0, NULL, 'h' },
 		{}
 	};
-	const char *corpus = NULL, *points = NULL, *state = NULL, *reload = NULL;
+	const char *corpus = NULL, *points = NULL, *state = NULL, *reload = NULL, *squat = NULL;
 	double seconds = FRESH_SECONDS;
 	uint64_t calls = 0, rounds = 1;
 	bool builtin = true, coverage = false;
@@ -572,6 +573,9 @@ int main(int argc, char **argv)
 			break;
 		case 'S':
 			state = optarg;
+			break;
+		case 'Q':
+			squat = optarg;
 			break;
 		case 'R':
 			reload = optarg;
@@ -641,7 +645,7 @@ int main(int argc, char **argv)
 		result(!failed && work(seconds, 0, calls), "fresh programs");
 	result(module_free() && log_is_clean(), "nothing is left");
 	if (fz_npoints && reload) {
-		int err = failed ? 0 : fz_cover_reload(reload);
+		int err = failed ? 0 : fz_cover_reload(reload, squat);
 
 		if (err)
 			printf("# %s: %s\n", reload, strerror(-err));
