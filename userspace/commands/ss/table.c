@@ -2,6 +2,7 @@
 /*
  * What "rill ss" prints for people: columns as ss(8), and the summary.
  */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -73,7 +74,49 @@ static const char *name_word(const char *name, char *buf)
 	return buf;
 }
 
+/* ---- what stands in every row: without printf(), which would be most of it ---- */
+
+static void put(const char *text)
+{
+	fputs_unlocked(text, stdout);
+}
+
+static void put_padded(const char *text, int width)
+{
+	int n = strlen(text);
+
+	put(text);
+	for (; n < width; n++)
+		putchar_unlocked(' ');
+}
+
+static void put_number(uint32_t n, int width)
+{
+	char digits[12], *p = digits + sizeof(digits) - 1;
+
+	*p = '\0';
+	do {
+		*--p = '0' + n % 10;
+		n /= 10;
+	} while (n);
+	put_padded(p, width);
+}
+
 /* ---- who ---- */
+
+/* One of them; fd is -1 for one that was recorded. */
+static void print_process(uint32_t pid, int fd)
+{
+	put("(\"");
+	put(ss_comm(pid));
+	put("\",pid=");
+	put_number(pid, 0);
+	if (fd >= 0) {
+		put(",fd=");
+		put_number(fd, 0);
+	}
+	put(")");
+}
 
 static void print_who(const char *title, uint32_t ino, const struct rill_diag_cred *cred,
 		      const struct ss_view *view)
@@ -85,13 +128,16 @@ static void print_who(const char *title, uint32_t ino, const struct rill_diag_cr
 		h = ss_holders_of(ino, &n);
 	if (!n && !cred)
 		return;
-	printf(" %s:(", title);
+	put(" ");
+	put(title);
+	put(":(");
 	if (!n)
-		printf("(\"%s\",pid=%u)", ss_comm(cred->rdc_pid), cred->rdc_pid);
-	for (size_t i = 0; i < n; i++)
-		printf("%s(\"%s\",pid=%d,fd=%d)", i ? "," : "", ss_comm(h[i].pid), h[i].pid,
-		       h[i].fd);
-	putchar_unlocked(')');
+		print_process(cred->rdc_pid, -1);
+	for (size_t i = 0; i < n; i++) {
+		put(i ? "," : "");
+		print_process(h[i].pid, h[i].fd);
+	}
+	put(")");
 }
 
 static void print_processes(const struct ss_sock *s, const struct ss_view *view)
@@ -164,10 +210,14 @@ static void print_row(const struct ss_sock *s, const struct ss_view *view, int l
 	char own_buf[SS_NAME_SIZE], peer_buf[SS_NAME_SIZE];
 	bool listens = ss_has(s, RILL_DIAG_LISTEN_QUEUE);
 
-	printf("%-9s %-10s %-6u %-6u %-*s %-*s", ss_type_word(s),
-	       ss_state_word(s), listens ? s->listen.rq_len : s->queue.rdq_recv,
-	       listens ? s->listen.rq_max : s->queue.rdq_send,
-	       local, name_word(s->name, own_buf), peer, name_word(s->peer_name, peer_buf));
+	put_padded(ss_type_word(s), 10);
+	put_padded(ss_state_word(s), 11);
+	put_number(listens ? s->listen.rq_len : s->queue.rdq_recv, 6);
+	put(" ");
+	put_number(listens ? s->listen.rq_max : s->queue.rdq_send, 6);
+	put(" ");
+	put_padded(name_word(s->name, own_buf), local + 1);
+	put_padded(name_word(s->peer_name, peer_buf), peer);
 	print_processes(s, view);
 	if (listens)
 		printf(" waiting:%u/%u", s->listen.rq_waiting,
