@@ -35,7 +35,8 @@ static struct {
 	const struct ft_scenario *list;
 	const unsigned int *n;
 } lists[] = {
-	{ ft_conn, &ft_n_conn }, { ft_data, &ft_n_data }, { ft_rights, &ft_n_rights }, { ft_misc, &ft_n_misc },
+	{ ft_conn, &ft_n_conn }, { ft_data, &ft_n_data },
+	{ ft_rights, &ft_n_rights }, { ft_misc, &ft_n_misc },
 	{ ft_crowd, &ft_n_crowd },
 };
 
