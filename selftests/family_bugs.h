@@ -16,12 +16,18 @@ static inline int fb_alone(void)
 	return SYS(unshare(CLONE_NEWNET));
 }
 
-/* All that was made is gone: sockets (after a grace period), names, places in line. */
+/*
+ * All that was made is gone: sockets (after a grace period), names, places in line.
+ * What is left after ten seconds will be.
+ */
 static inline bool fb_gone(enum rt_family family)
 {
+	long long end = rt_now_ms() + RT_WAIT_MS / 2;
+
+	while (family == RT_RILL && rt_counter("sockets") && rt_now_ms() < end)
+		rt_pause();
 	if (family == RT_UNIX ||
-	    (RT_UNTIL(rt_counter("sockets") == 0) && rt_counter("names") == 0 &&
-	     rt_counter("waiting") == 0))
+	    (!rt_counter("sockets") && !rt_counter("names") && !rt_counter("waiting")))
 		return true;
 	fprintf(stderr, "# left: %lld sockets, %lld names, %lld in line\n",
 		rt_counter("sockets"), rt_counter("names"), rt_counter("waiting"));
