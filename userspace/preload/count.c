@@ -66,6 +66,19 @@ static void line_write(char *text, int i, uint64_t n)
 	memcpy(text + (size_t)i * LINE, line, LINE);
 }
 
+/* What this process counted before an exec() still counts. */
+static void file_before(int fd)
+{
+	char text[LINE * RUN_COUNT_N];
+
+	if (pread(fd, text, sizeof(text), 0) != sizeof(text))
+		return;
+	for (int i = 0; i < RUN_COUNT_N; i++) {
+		text[(i + 1) * LINE - 1] = '\0';
+		atomic_fetch_add(&counts[i], strtoull(text + i * LINE + 23, NULL, 10));
+	}
+}
+
 static void file_make(void)
 {
 	size_t size = LINE * RUN_COUNT_N;
@@ -76,9 +89,10 @@ static void file_make(void)
 	snprintf(name, sizeof(name), "%d.stat", getpid());
 	if (!file_path(path, sizeof(path), name))
 		return;
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
+	file_before(fd);
 	if (!ftruncate(fd, size)) {
 		text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (text != MAP_FAILED) {
@@ -92,10 +106,10 @@ static void file_make(void)
 
 void run_count(enum run_count what)
 {
-	uint64_t n = atomic_fetch_add_explicit(&counts[what], 1, memory_order_relaxed) + 1;
 	int none = 0, err = errno;
 	char *text;
 
+	atomic_fetch_add_explicit(&counts[what], 1, memory_order_relaxed);
 	if (UNLIKELY(run.pid != getpid()))
 		goto out;
 	if (UNLIKELY(atomic_load(&file_state) == 0) &&
@@ -105,7 +119,7 @@ void run_count(enum run_count what)
 	}
 	text = atomic_load(&file_text);
 	if (text)
-		line_write(text, what, n);
+		line_write(text, what, atomic_load(&counts[what]));
 out:
 	errno = err;
 }

@@ -475,6 +475,25 @@ static void forked(int arg)
 	unlink(a.un.sun_path);
 }
 
+/* A number that this process has counted; -1 if it has no file. */
+static long counted(const char *word)
+{
+	char path[64], text[4096] = "", *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/user/%u/rill/%d.stat", geteuid(), getpid());
+	fd = open(path, O_RDONLY);
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "/tmp/rill-%u/%d.stat", geteuid(), getpid());
+		fd = open(path, O_RDONLY);
+	}
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	close(fd);
+	at = strstr(text, word);
+	return at ? atol(at + strlen(word)) : -1;
+}
+
 /* What the child of after_exec() does: fd 9 is the listener it was given. */
 static int exec_main(void)
 {
@@ -488,6 +507,8 @@ static int exec_main(void)
 	CHECK(raw_domain(s) == family);
 	CHECK(getsockname(s, (struct sockaddr *)&un, &len) == 0 && un.sun_path[0] == '/');
 	CHECK(read(s, buf, 4) == 4 && write(s, buf, 4) == 4);
+	/* One before exec(), this one after. */
+	CHECK(counted("run_accept_rill") == 2);
 	return 0;
 }
 
@@ -499,8 +520,10 @@ static void after_exec(int arg)
 	pid_t pid;
 
 	(void)arg;
+	close(client(SOCK_STREAM, &a));
 	pid = fork();
 	if (!pid) {
+		CHECK(close(accept(l, NULL, NULL)) == 0);
 		dup2(l, 9);
 		execl("/proc/self/exe", "run_test", "--exec", (char *)NULL);
 		_exit(127);
@@ -811,24 +834,15 @@ static void dgram(int arg)
 static void dgram_counted(int kind)
 {
 	struct address a;
-	char path[64], text[4096] = "", *at;
-	int s = bound(kind, SOCK_DGRAM, &a), c = socket(a.sa.sa_family, SOCK_DGRAM, 0), fd;
+	char byte;
+	int s = bound(kind, SOCK_DGRAM, &a), c = socket(a.sa.sa_family, SOCK_DGRAM, 0);
 
 	for (int i = 0; i < 5; i++) {
 		CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
-		CHECK(recv(s, text, 1, 0) == 1);
+		CHECK(recv(s, &byte, 1, 0) == 1);
 	}
-	snprintf(path, sizeof(path), "/run/user/%u/rill/%d.stat", geteuid(), getpid());
-	fd = open(path, O_RDONLY);
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "/tmp/rill-%u/%d.stat", geteuid(), getpid());
-		fd = open(path, O_RDONLY);
-	}
-	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	at = strstr(text, "run_sent_rill");
-	CHECK(at && atoi(at + 13) == 5);
-	at = strstr(text, "run_received_rill");
-	CHECK(at && atoi(at + 17) == 5);
+	CHECK(counted("run_sent_rill") == 5);
+	CHECK(counted("run_received_rill") == 5);
 	if (kind == PATH)
 		unlink(a.un.sun_path);
 }
