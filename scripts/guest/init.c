@@ -3,8 +3,9 @@
  * PID 1 of the test VM: mounts, loads, runs one command, watches the kernel log.
  *
  * Everything goes to the host as frames over one virtio-serial port (under
- * User-Mode Linux: a serial line that is a socket of the host's), so that order is kept and nothing of the command's output can be lost behind the exit
- * status: a letter, a 32-bit little-endian length, that many bytes.
+ * User-Mode Linux: a serial line that is a socket of the host's), so that order
+ * is kept and nothing of the command's output can be lost behind the exit status:
+ * a letter, a 32-bit little-endian length, that many bytes.
  *
  *	S  the stock kernel is up, and nothing of ours is loaded yet
  *	B  the command starts now		O, E  its stdout, its stderr

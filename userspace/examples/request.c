@@ -116,8 +116,9 @@ static void serve(void)
 		pthread_t thread;
 		int *fd = malloc(sizeof(*fd));
 
-		if (!fd || (*fd = rill_accept(listener, 0)) < 0 ||
-		    (errno = pthread_create(&thread, NULL, answerer, fd)))
+		if (fd)
+			*fd = rill_accept(listener, 0);
+		if (!fd || *fd < 0 || pthread_create(&thread, NULL, answerer, fd))
 			die("accept");
 		pthread_detach(thread);
 	}

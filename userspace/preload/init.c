@@ -61,7 +61,7 @@ void run_start(void)
 
 	if (run_is_up)
 		return;
-#define X(type, name, args) real.name = (type (*) args)dlsym(RTLD_NEXT, #name);
+#define X(type, name, args) { real.name = (type (*)args)dlsym(RTLD_NEXT, #name); }
 	RUN_CALLS(X)
 #undef X
 	run_is_up = true;

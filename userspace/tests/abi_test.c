@@ -8,11 +8,11 @@
 #include <rill/rill.h>
 
 #define CALL(name, ...)							\
-	_Static_assert(__builtin_types_compatible_p(__typeof__(&(name)),	\
+	_Static_assert(__builtin_types_compatible_p(__typeof__(name) *,	\
 						    __VA_ARGS__), #name)
 #define VALUE(what, value) _Static_assert((what) == (value), #what)
 
-typedef struct sockaddr_rill addr;
+#define addr	struct sockaddr_rill
 
 CALL(rill_version,	const char *(*)(void));
 CALL(rill_family,	int (*)(void));

@@ -139,6 +139,11 @@ names() {
 	grep -q '"no_such_counter"' "$tmp/err" || why "does not say which"
 }
 
+# The program that timeout(1) runs; the test machine has no pgrep.
+child() { # pid
+	tr -d ' ' <"/proc/$1/task/$1/children"
+}
+
 # The change shows up, once, in the report of its interval.
 watch_json() {
 	: >"$tmp/out"
@@ -148,7 +153,7 @@ watch_json() {
 	wait_for '"changes":\{\}' "$tmp/out" || return
 	one_more || return
 	wait_for '"changes":\{"connect_noname":1\}' "$tmp/out" || return
-	kill -INT "$(pgrep -P "${pids[0]}")" || return
+	kill -INT "$(child "${pids[0]}")" || return
 	wait "${pids[0]}" || why "exit status $? after SIGINT" || return
 	pids=()
 	[ "$(grep -c 'connect_noname":1}' "$tmp/out")" = 1 ] || why "told twice" || return
@@ -167,7 +172,7 @@ watch_lines() {
 	grep -qE '^[0-9:]{8} connect_noname +[0-9]+ +\+[0-9]+ +[0-9.]+/s$' "$tmp/out" ||
 		why "$(cat "$tmp/out")" || return
 	! grep -q connect_ok "$tmp/out" || why "what has not changed" || return
-	kill -TERM "$(pgrep -P "${pids[0]}")" || return
+	kill -TERM "$(child "${pids[0]}")" || return
 	wait "${pids[0]}" || why "exit status $? after SIGTERM" || return
 	pids=()
 }
