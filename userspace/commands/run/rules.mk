@@ -13,6 +13,7 @@ $(RUN_SO): $(RUN_SRC) $(wildcard $(SRC)/preload/*.h) $(HEADERS)
 
 TESTS		+= $(OUTPUT)/tests/run_test
 
-$(OUTPUT)/tests/run_test: $(SRC)/tests/run_test.c $(SRC)/tests/tap.h $(LIB_A) $(HEADERS) $(RUN_SO)
+$(OUTPUT)/tests/run_test: $(SRC)/tests/run_test.c $(SRC)/tests/run_test.h $(SRC)/tests/tap.h \
+		$(LIB_A) $(HEADERS) $(RUN_SO)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(LIB_A)

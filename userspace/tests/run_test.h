@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * For run_test: sockets of every kind made as programs make them, and looked at
+ * by raw system calls, which pass no library.
+ */
+#ifndef RILL_TESTS_RUN_TEST_H
+#define RILL_TESTS_RUN_TEST_H
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+
+#include <rill/rill.h>
+#include <linux/rill.h>
+
+#include "tap.h"
+
+#define NOBODY	65534
+#define WAIT_MS	30000
+
+enum { PATH, ABSTRACT, TCP4, TCP6, ANY4, ANY6 };
+
+static int family;
+
+static int raw_domain(int fd)
+{
+	int domain = -1;
+	socklen_t len = sizeof(domain);
+
+	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	return domain;
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
+}
+
+static void readable(int fd, bool yes)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	CHECK(poll(&pfd, 1, yes ? WAIT_MS : 0) == yes);
+}
+
+/* Both ends of a connection talk to each other. */
+static void talk(int a, int b)
+{
+	char buf[8] = "";
+
+	CHECK(write(a, "ping", 4) == 4);
+	CHECK(read(b, buf, 4) == 4 && !memcmp(buf, "ping", 4));
+	CHECK(write(b, "pong", 4) == 4);
+	CHECK(read(a, buf, 4) == 4 && !memcmp(buf, "pong", 4));
+}
+
+struct address {
+	union {
+		struct sockaddr		sa;
+		struct sockaddr_un	un;
+		struct sockaddr_in	in;
+		struct sockaddr_in6	in6;
+		struct sockaddr_storage	ss;
+	};
+	socklen_t len;
+};
+
+static void address(struct address *a, int kind)
+{
+	memset(a, 0, sizeof(*a));
+	switch (kind) {
+	case PATH:
+		a->un.sun_family = AF_UNIX;
+		a->len = sizeof(a->un);
+		snprintf(a->un.sun_path, sizeof(a->un.sun_path), "/tmp/run_test-%d", getpid());
+		unlink(a->un.sun_path);
+		break;
+	case ABSTRACT:
+		a->un.sun_family = AF_UNIX;
+		a->len = offsetof(struct sockaddr_un, sun_path) + 1 +
+			 sprintf(a->un.sun_path + 1, "run_test-%d", getpid());
+		break;
+	case TCP4:
+	case ANY4:
+		a->in.sin_family = AF_INET;
+		a->len = sizeof(a->in);
+		a->in.sin_addr.s_addr = htonl(kind == TCP4 ? INADDR_LOOPBACK : INADDR_ANY);
+		break;
+	default:
+		a->in6.sin6_family = AF_INET6;
+		a->len = sizeof(a->in6);
+		a->in6.sin6_addr = kind == TCP6 ? in6addr_loopback : in6addr_any;
+	}
+}
+
+/* A bound socket; a gets its address, with the port that the kernel chose. */
+static int bound(int kind, int type, struct address *a)
+{
+	int fd;
+
+	address(a, kind);
+	fd = socket(a->sa.sa_family, type, 0);
+	CHECK(fd >= 0);
+	CHECK(bind(fd, &a->sa, a->len) == 0);
+	a->len = sizeof(a->ss);
+	CHECK(getsockname(fd, &a->sa, &a->len) == 0);
+	/* Where a client goes. */
+	if (kind == ANY4)
+		a->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (kind == ANY6)
+		a->in6.sin6_addr = in6addr_loopback;
+	return fd;
+}
+
+static int listener(int kind, int type, struct address *a)
+{
+	int fd = bound(kind, type, a);
+
+	CHECK(listen(fd, 8) == 0);
+	return fd;
+}
+
+static int client(int type, const struct address *a)
+{
+	int fd = socket(a->sa.sa_family, type, 0);
+
+	CHECK(fd >= 0);
+	CHECK(connect(fd, &a->sa, a->len) == 0);
+	return fd;
+}
+
+/* One that knows nothing of us. */
+static int raw_client(int type, const struct address *a)
+{
+	int fd = syscall(SYS_socket, a->sa.sa_family, type, 0);
+
+	CHECK(fd >= 0);
+	CHECK(syscall(SYS_connect, fd, &a->sa, a->len) == 0);
+	return fd;
+}
+
+#endif
