@@ -28,6 +28,7 @@ struct rl_left {
 	struct {
 		char		name[48];
 		long		objects;
+		long		slab;		/* objects of one slab */
 	}			cache[RL_CACHES];
 };
 
@@ -143,8 +144,9 @@ static inline void rl_slabs(struct rl_left *l)
 	if (!f)
 		return;
 	while (l->n_caches < RL_CACHES && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%47s %ld", l->cache[l->n_caches].name,
-			   &l->cache[l->n_caches].objects) == 2)
+		if (sscanf(line, "%47s %ld %*d %*d %ld", l->cache[l->n_caches].name,
+			   &l->cache[l->n_caches].objects,
+			   &l->cache[l->n_caches].slab) == 3)
 			l->n_caches++;
 	fclose(f);
 }
@@ -169,7 +171,7 @@ static inline bool rl_counts_same(const struct rl_left *a, const struct rl_left 
 	       a->waiting == b->waiting;
 }
 
-/* Says which caches have at least more objects more than before; their number. */
+/* Says which caches have so many more objects than before, and how many caches. */
 static inline int rl_slabs_grown(const struct rl_left *before,
 				 const struct rl_left *now, long more, bool tell)
 {
@@ -183,12 +185,14 @@ static inline int rl_slabs_grown(const struct rl_left *before,
 		for (k = 0; k < before->n_caches; k++)
 			if (!strcmp(before->cache[k].name, now->cache[i].name))
 				was = before->cache[k].objects;
+		/* The slab that a CPU takes from counts as used, all of it. */
+		was += now->cache[i].slab * sysconf(_SC_NPROCESSORS_ONLN);
 		if (now->cache[i].objects - was < more)
 			continue;
 		grown++;
 		if (tell)
-			rl_say("slab %s: %ld -> %ld", now->cache[i].name, was,
-			       now->cache[i].objects);
+			rl_say("slab %s: %ld, of them at hand at most, -> %ld",
+			       now->cache[i].name, was, now->cache[i].objects);
 	}
 	return grown;
 }
