@@ -582,6 +582,11 @@ TEST_F(stream, splice_in)
 	struct rr_msg m;
 	char buf[9000];
 
+	/* Its sendpage() appended to what had come with files. */
+	if (variant->family == RT_UNIX && !rt_kernel_is(6, 5)) {
+		close(file);
+		SKIP(return, "AF_UNIX before 6.5 glues them");
+	}
 	ASSERT_LE(0, file);
 	rd_fill(buf, 9000, 8, 0);
 	ASSERT_EQ(9000, SYS(write(file, buf, 9000)));
