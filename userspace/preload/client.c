@@ -49,11 +49,34 @@ static int targets_path(const struct sockaddr_un *un, socklen_t len,
 	return count;
 }
 
+/* Nobody to ask (tcp_diag, udp_diag): only what the caller itself may run. */
+static int targets_unasked(const char *what, const struct sockaddr_storage *to,
+			   char (*names)[RILL_NAME_SIZE])
+{
+	struct sockaddr_storage any = *to;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&any;
+	in_port_t port = to->ss_family == AF_INET ? ((struct sockaddr_in *)&any)->sin_port :
+			 in6->sin6_port;
+	int n = 0;
+
+	run_name_inet(names[n++], geteuid(), what, (const struct sockaddr *)to, 0);
+	if (to->ss_family == AF_INET) {
+		((struct sockaddr_in *)&any)->sin_addr.s_addr = htonl(INADDR_ANY);
+		run_name_inet(names[n++], geteuid(), what, (struct sockaddr *)&any, 0);
+	}
+	memset(&any, 0, sizeof(any));
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = port;
+	run_name_inet(names[n++], geteuid(), what, (struct sockaddr *)&any, 0);
+	return n;
+}
+
 static int targets_inet(int protocol, const struct sockaddr *addr,
 			char (*names)[RILL_NAME_SIZE], struct sockaddr_storage *to,
 			enum run_count *why)
 {
 	const char *what = protocol == IPPROTO_TCP ? "tcp" : "udp";
+	static bool diag_works[2];	/* only ever set */
 	struct run_owner owner;
 	int found;
 
@@ -62,15 +85,14 @@ static int targets_inet(int protocol, const struct sockaddr *addr,
 		return 0;
 	}
 	found = run_diag_find(protocol, (struct sockaddr *)to, &owner);
-	if (!found) {
+	if (found > 0) {
+		diag_works[protocol == IPPROTO_TCP] = true;
+	} else if (!found && diag_works[protocol == IPPROTO_TCP]) {
 		*why = RUN_NOT_NOBODY;
 		return 0;
 	}
-	if (found < 0) {
-		/* Nobody to ask: only what the caller itself runs. */
-		run_name_inet(names[0], geteuid(), what, (struct sockaddr *)to, 0);
-		return 1;
-	}
+	if (found <= 0)
+		return targets_unasked(what, to, names);
 	run_name_inet(names[0], owner.uid, what, (struct sockaddr *)&owner.addr, owner.ino);
 	run_name_inet(names[1], owner.uid, what, (struct sockaddr *)&owner.addr, 0);
 	return 2;

@@ -390,7 +390,7 @@ static bool sender(struct run_pair *p, const struct sockaddr_rill *from, struct 
 		int found = run_diag_find_from(IPPROTO_UDP, (struct sockaddr *)&to,
 					       (struct sockaddr *)&p->addr, &owner);
 
-		if (found < 0 ? uid != geteuid() : !found || owner.uid != uid)
+		if (uid != (found > 0 ? owner.uid : geteuid()))
 			return false;
 		cache_put(&to, from->srl_name);
 	}

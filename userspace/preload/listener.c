@@ -57,7 +57,9 @@ void run_pair_file(struct run_pair *p)
 	if (!path_of(p, path) || stat(path, &st) || st.st_dev != p->path_dev ||
 	    st.st_ino != p->path_ino)
 		return;
-	if (p->path_ctime == st.st_ctim.tv_sec && p->path_ctime_ns == st.st_ctim.tv_nsec)
+	/* Not its ctime: two changes within a tick have the same. */
+	if (p->path_st_mode == st.st_mode && p->path_uid == st.st_uid &&
+	    p->path_gid == st.st_gid)
 		return;
 	mode = st.st_mode & 0777;
 	owner.ro_uid = st.st_uid;
@@ -69,8 +71,7 @@ void run_pair_file(struct run_pair *p)
 	p->path_uid = st.st_uid;
 	p->path_gid = st.st_gid;
 	p->path_mode = mode;
-	p->path_ctime = st.st_ctim.tv_sec;
-	p->path_ctime_ns = st.st_ctim.tv_nsec;
+	p->path_st_mode = st.st_mode;
 }
 
 /* The names that the side may have, the best first. */
@@ -159,9 +160,8 @@ static bool pair_fill(int fd, struct run_pair *p)
 	memset(&p->addr, 0, sizeof(p->addr));
 	p->path_dev = 0;
 	p->path_ino = 0;
-	p->path_ctime = 0;
+	p->path_st_mode = 0;
 	atomic_store(&p->connected, false);
-	p->path_ctime_ns = -1;
 	return !real.getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &p->domain, &len) &&
 	       !real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &p->type, &len) &&
 	       !real.getsockname(fd, (struct sockaddr *)&p->addr, &p->addr_len);
@@ -255,7 +255,7 @@ EXPORT int listen(int fd, int backlog)
 /* Let nobody in whom the file would not let in now. */
 static bool client_may(struct run_pair *p, int fd)
 {
-	int64_t sec = p->path_ctime, nsec = p->path_ctime_ns;
+	uint32_t st_mode = p->path_st_mode, uid = p->path_uid, gid = p->path_gid;
 	struct ucred cred;
 	gid_t groups[64];
 	socklen_t len = sizeof(cred), size = sizeof(groups);
@@ -264,7 +264,7 @@ static bool client_may(struct run_pair *p, int fd)
 	if (!p->path_ino)
 		return true;
 	run_pair_file(p);
-	if (p->path_ctime == sec && p->path_ctime_ns == nsec)
+	if (p->path_st_mode == st_mode && p->path_uid == uid && p->path_gid == gid)
 		return true;	/* the kernel has checked it, with what is so now */
 	if (real.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return false;

@@ -231,8 +231,8 @@ struct run_pair {
 	struct sockaddr_storage	addr;		/* of the program's own socket */
 	socklen_t		addr_len;
 	uint64_t		path_dev, path_ino;
-	int64_t			path_ctime, path_ctime_ns;
-	uint32_t		path_uid, path_gid, path_mode;
+	/* Of the file when last looked at, and what the side's mode became. */
+	uint32_t		path_st_mode, path_uid, path_gid, path_mode;
 	char			name[RILL_NAME_SIZE];
 };
 
@@ -287,7 +287,7 @@ bool run_known_find(const char *name, struct run_addr *addr);
 socklen_t run_rill_addr(struct sockaddr_rill *to, const char *name);
 void run_addr_out(const struct run_addr *from, struct sockaddr *to, socklen_t *len);
 
-/* diag.c: who holds an address; 1 somebody, 0 nobody, -1 cannot be told. */
+/* diag.c: who holds an address; 1 somebody, 0 nobody (or no such module), -1 unknown. */
 struct run_owner {
 	uid_t			uid;
 	uint64_t		ino;
