@@ -8,7 +8,7 @@
 # programs in it may ask for.
 image_boot_modules=(virtio_pci virtio_console)
 image_more_modules=(vsock vsock_loopback vsock_diag tipc tipc_diag unix_diag
-	inet_diag tcp_diag af_packet_diag fuse veth dummy)
+	inet_diag tcp_diag udp_diag af_packet_diag fuse veth dummy)
 
 # Programs of the machine that scripts in the guest may want beside busybox.
 image_programs=(/usr/bin/kmod /usr/bin/bash)
