@@ -36,7 +36,7 @@ enum {
 	RILL_DIAG_REQ_UNSPEC,
 	/* String: only sockets whose name, or whose peer's, begins so. */
 	RILL_DIAG_REQ_PREFIX,
-	__RILL_DIAG_REQ_MAX,
+	__RILL_DIAG_REQ_MAX
 };
 
 #define RILL_DIAG_REQ_MAX	(__RILL_DIAG_REQ_MAX - 1)
@@ -89,7 +89,7 @@ enum {
 	RILL_DIAG_RING,		/* struct rill_diag_ring: of a stream */
 	RILL_DIAG_CRED,		/* struct rill_diag_cred */
 	RILL_DIAG_PEER_CRED,	/* struct rill_diag_cred */
-	__RILL_DIAG_MAX,
+	__RILL_DIAG_MAX
 };
 
 #define RILL_DIAG_MAX	(__RILL_DIAG_MAX - 1)
