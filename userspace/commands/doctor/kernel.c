@@ -64,20 +64,23 @@ static unsigned int check_module(void)
 
 	if (loaded()) {
 		slurp("/sys/module/rill/version", text, sizeof(text));
-		found(OK, "module", NULL, "rill.ko is loaded, version %s", *text ? text : "unknown");
+		found(OK, "module", NULL, "rill.ko is loaded, version %s",
+		      *text ? text : "unknown");
 		if (slurp(RILL_FAMILY_PATH, text, sizeof(text)))
 			family = strtoul(text, NULL, 10);
 		found(OK, "family", NULL, "the family is number %u, %s", family,
 		      family_name(family));
 		return family;
 	}
-	found(PROBLEM, "module", "Try \"modprobe rill\"; the findings below say what may be in its way.",
+	found(PROBLEM, "module",
+	      "Try \"modprobe rill\"; the findings below say what may be in its way.",
 	      "rill.ko is not loaded, and socket() has not loaded it");
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		if (try_socket(families[i]) == EAFNOSUPPORT)
 			sprintf(free_ones + strlen(free_ones), " %u", families[i]);
 	if (*free_ones)
-		found(NOTE, "family", "18 is the default; \"modprobe rill family=N\" takes another.",
+		found(NOTE, "family",
+		      "18 is the default; \"modprobe rill family=N\" takes another.",
 		      "free for it are the families%s", free_ones);
 	else
 		found(PROBLEM, "family", "Unload what has them, or lift what forbids socket().",
@@ -100,14 +103,17 @@ static void check_socket(unsigned int family, int err)
 		mode = atoi(p + 9);
 	if (err == EPERM || err == EACCES)
 		found(PROBLEM, "socket",
-		      mode ? "Allow the family in the seccomp filter (a container's profile, RestrictAddressFamilies=)." :
+		      mode ? "Allow it in the seccomp filter (see RestrictAddressFamilies=)." :
 		      "Allow it in the policy of SELinux (class socket) or AppArmor (network ash).",
 		      "socket() of family %u is forbidden: %s; this process %s", family,
-		      strerror(err), mode ? "has a seccomp filter" : "has no seccomp filter, so it is an LSM");
+		      strerror(err), mode ? "has a seccomp filter" :
+		      "has no seccomp filter, so it is an LSM");
 	else if (err == EAFNOSUPPORT && loaded())
-		found(PROBLEM, "socket", "Look for RestrictAddressFamilies= and other seccomp filters around this process.",
-		      "the module is loaded, but socket() of family %u gives: %s; this process %s", family,
-		      strerror(err), mode ? "has a seccomp filter" : "has no seccomp filter");
+		found(PROBLEM, "socket",
+		      "Look for RestrictAddressFamilies= and other seccomp filters.",
+		      "rill.ko is loaded, but socket() of family %u: %s; this process %s",
+		      family, strerror(err),
+		      mode ? "has a seccomp filter" : "has no seccomp filter");
 	else
 		found(PROBLEM, "socket", err == EAFNOSUPPORT ? "Load the module." : NULL,
 		      "socket() of family %u: %s%s", family, strerror(err),
@@ -189,13 +195,15 @@ static void check_file(bool is_loaded)
 		abort();
 	nftw(top, visit, 16, FTW_PHYS);
 	if (!*module_file && *other_file) {
-		found(bad, "file", "Install the headers of this kernel (linux-headers), then \"dkms autoinstall\".",
+		found(bad, "file",
+		      "Install this kernel's headers (linux-headers), then \"dkms autoinstall\".",
 		      "there is no rill.ko for this kernel, %s, only for another: %s",
 		      uts.release, other_file);
 		return;
 	}
 	if (!*module_file) {
-		found(bad, "file", "Install rill-dkms and the headers of this kernel, or \"make modules_install\".",
+		found(bad, "file",
+		      "Install rill-dkms and this kernel's headers, or \"make modules_install\".",
 		      "there is no rill.ko below %s", here);
 		return;
 	}
@@ -256,16 +264,19 @@ static void check_autoload(unsigned int family, bool is_loaded)
 		globfree(&g);
 	}
 	if (slurp("/proc/sys/kernel/modules_disabled", text, sizeof(text)) && *text == '1')
-		found(bad, "autoload", "Load rill before that is set, at boot (/etc/modules-load.d/rill.conf), and reboot.",
+		found(bad, "autoload",
+		      "Have it loaded at boot, by /etc/modules-load.d/rill.conf, and reboot.",
 		      "kernel.modules_disabled=1: no module can be loaded any more");
 	else if (*against)
 		found(bad, "autoload", "Take the line out.", "modprobe is told not to load it: %s",
 		      against);
 	else if (!slurp("/proc/sys/kernel/modprobe", text, sizeof(text)) || !*text)
-		found(bad, "autoload", "Set kernel.modprobe=/sbin/modprobe, or name rill in /etc/modules-load.d/rill.conf.",
+		found(bad, "autoload",
+		      "Set kernel.modprobe=/sbin/modprobe, or use /etc/modules-load.d/rill.conf.",
 		      "the kernel has no program to load modules with (/proc/sys/kernel/modprobe)");
 	else
-		found(OK, "autoload", NULL, "nothing keeps socket() from loading it, with %s", text);
+		found(OK, "autoload", NULL, "nothing keeps socket() from loading it, with %s",
+		      text);
 }
 
 static void check_signatures(bool is_loaded)
@@ -288,9 +299,10 @@ static void check_signatures(bool is_loaded)
 		found(OK, "signature", NULL, "the kernel demands signatures, and has loaded it");
 	else
 		found(*module_file && !not_signed ? NOTE : PROBLEM, "signature",
-		      "Have DKMS sign it, and enroll its key: \"mokutil --import /var/lib/dkms/mok.pub\", then reboot.",
-		      "the kernel demands signed modules (%s%s%s)%s", *enforce == 'Y' ? "sig_enforce" : "lockdown",
-		      secure ? ", Secure Boot is on" : "", "",
+		      "Let DKMS sign it; \"mokutil --import /var/lib/dkms/mok.pub\"; reboot.",
+		      "the kernel demands signed modules (%s%s)%s",
+		      *enforce == 'Y' ? "sig_enforce" : "lockdown",
+		      secure ? ", Secure Boot is on" : "",
 		      *module_file && not_signed ? "; rill.ko has no signature" : "");
 }
 
@@ -299,11 +311,13 @@ static void check_lsm(void)
 	char text[256];
 
 	if (slurp("/sys/fs/selinux/enforce", text, sizeof(text)))
-		found(NOTE, "lsm", *text == '1' ? "A confined domain needs \"allow DOMAIN self:socket { create ... }\"." : NULL,
+		found(NOTE, "lsm", *text == '1' ?
+		      "A confined domain needs \"allow DOMAIN self:socket { create };\"." : NULL,
 		      "SELinux is %s; it sees these sockets as the class socket",
 		      *text == '1' ? "in force" : "there, but permissive");
 	if (slurp("/sys/module/apparmor/parameters/enabled", text, sizeof(text)) && *text == 'Y')
-		found(NOTE, "lsm", "A profile that confines a program needs the line \"network ash,\".",
+		found(NOTE, "lsm",
+		      "A profile that confines a program needs the line \"network ash,\".",
 		      "AppArmor is in force; it sees these sockets as \"network ash\"");
 	if (slurp("/sys/kernel/security/lsm", text, sizeof(text)))
 		found(OK, "lsm", NULL, "the kernel's security modules: %s", text);

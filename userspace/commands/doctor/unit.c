@@ -28,17 +28,17 @@ static void check_families(const char *unit, const char *list, unsigned int fami
 	bool deny = *list == '~';
 	char remedy[256];
 
-	if (!*list || !strcmp(list, "~"))
+	if (!*list || !strcmp(list, "~")) {
 		found(OK, "unit", NULL, "%s: no RestrictAddressFamilies=", unit);
-	else if (has_word(list, name) != deny)
+	} else if (has_word(list, name) != deny) {
 		found(OK, "unit", NULL, "%s: RestrictAddressFamilies= lets %s through", unit, name);
-	else {
+	} else {
 		snprintf(remedy, sizeof(remedy), deny ?
 			 "Take %s out of the unit's RestrictAddressFamilies=." :
-			 "Add RestrictAddressFamilies=%s with \"systemctl edit\", in [Service], and restart the unit.",
+			 "\"systemctl edit\": [Service] RestrictAddressFamilies=%s; restart it.",
 			 name);
-		found(PROBLEM, "unit", remedy, "%s: RestrictAddressFamilies= shuts out family %u, %s",
-		      unit, family, name);
+		found(PROBLEM, "unit", remedy,
+		      "%s: RestrictAddressFamilies= shuts out family %u, %s", unit, family, name);
 	}
 }
 
@@ -55,7 +55,7 @@ static void check_calls(const char *unit, const char *list)
 	else
 		found(PROBLEM, "unit", deny ?
 		      "Take socket or @network-io out of the unit's SystemCallFilter=~." :
-		      "Add SystemCallFilter=@network-io with \"systemctl edit\", in [Service], and restart the unit.",
+		      "\"systemctl edit\": [Service] SystemCallFilter=@network-io; restart it.",
 		      "%s: SystemCallFilter= shuts out socket()", unit);
 }
 
@@ -67,7 +67,8 @@ void check_unit(const char *unit, unsigned int family)
 	FILE *from;
 	pid_t pid;
 
-	if (pipe(fds) || (pid = fork()) < 0) {
+	pid = pipe(fds) ? -1 : fork();
+	if (pid < 0) {
 		found(PROBLEM, "unit", NULL, "cannot start systemctl");
 		return;
 	}
