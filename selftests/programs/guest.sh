@@ -4,14 +4,16 @@
 # Where the programs run: each NAME.sh is read once for each way, with RUN empty or
 # "rill run", and has these functions:
 #
-#	program_setup	once, before the first way (may be missing)
+#	program_setup	once, before the first way (may be missing); 4 skips the
+#			program, with what it says as the reason
 #	program_start	starts the servers: $RUN COMMAND... &
 #	program_work	uses them, checks the data, calls "figure"; fails if it is wrong
 #	program_stop	ends them (the default kills what program_start has left)
 #
 # and from here:
 #	figure WHAT NUMBER UNIT		one row of the table
-#	eventually COMMAND...		until it succeeds, for two minutes
+#	eventually COMMAND...		until it succeeds, for two minutes at most, or
+#					one of ours has ended
 #	launch COMMAND...		in the background, to be ended by us
 #	$tmp				a directory of this way
 #	$port, $((port + 1)) ...	ports of this way
@@ -28,8 +30,11 @@ figure() {
 	printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$all/figures.$way"
 }
 eventually() {
-	local end=$((SECONDS + 120))
+	local end=$((SECONDS + 120)) pid
 	until "$@" >/dev/null 2>&1; do
+		for pid in "${jobs_of_way[@]}"; do
+			kill -0 "$pid" 2>/dev/null || { echo "# a server has ended"; return 1; }
+		done
 		[ $SECONDS -lt $end ] || { echo "# never came true: $*"; return 1; }
 		sleep 0.1
 	done
@@ -118,7 +123,19 @@ for name; do
 	# shellcheck disable=SC1090
 	. "$here/$name.sh"
 	begin=$SECONDS
-	program_setup >"$all/setup" 2>&1 || { sed 's/^/# /' "$all/setup" | tail -5; }
+	program_setup >"$all/setup" 2>&1
+	case $? in
+	0) ;;
+	4)
+		echo "# $name: SKIP $(cat "$all/setup")"
+		continue
+		;;
+	*)
+		sed 's/^/# /' "$all/setup" | tail -5
+		failed=$((failed + 1))
+		continue
+		;;
+	esac
 	ok=1
 	one_way "$name" own || ok=0
 	one_way "$name" rill || ok=0
