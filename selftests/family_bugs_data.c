@@ -457,7 +457,8 @@ TEST_F_TIMEOUT(bug, recvmmsg_against_close, 60)
 				TH_LOG("round %d: %ld", i, t.ret);
 			}
 		EXPECT_LE(r.bytes, 50 * sent);
-		EXPECT_EQ(0, r.bytes % 50);
+		/* A stream's reads take 64 bytes each, and an end may come between. */
+		EXPECT_TRUE(type == SOCK_STREAM || !(r.bytes % 50));
 		close(fd[0]);
 		close(fd[1]);
 	}
