@@ -78,6 +78,20 @@ program() {
 	gcc -Wall -Werror -o /tmp/p /tmp/p.c $(pkg-config --cflags --libs librill) && /tmp/p
 }
 ok "a program builds with pkg-config librill, and runs" program
+# Through rill_diag, which the kernel loads when it is asked for.
+seen() {
+	local pid rc=1 i
+	timeout 60 rillcat -l user/0/seen &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		! rill ss -l | grep -q user/0/seen || { rc=0; break; }
+		read -rt 0.1 <> <(:) || true
+	done
+	kill $pid
+	wait $pid 2>/dev/null
+	return $rc
+}
+ok "rill ss shows a listener" seen
 ok "rill --help" rill --help
 for word in $(rill --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
 	ok "rill $word is installed" rill "$word" --help
@@ -96,7 +110,7 @@ ok "Python's module works as installed" \
 
 ok "the packages are removed" dpkg -r rill-tools python3-rill librill-dev librill0 \
 	rill-dkms
-ok "the module can be unloaded, or was" sh -c 'rmmod rill 2>/dev/null; ! test -e /proc/net/rill'
+ok "the module can be unloaded, or was" sh -c 'rmmod rill_diag rill 2>/dev/null; ! test -e /proc/net/rill'
 ok "the module's file is gone" not test -e "$ko"
 ok "DKMS has forgotten it" sh -c '! dkms status | grep rill'
 ok "the packages are purged" dpkg -P rill-tools python3-rill librill-dev librill0 rill-dkms
