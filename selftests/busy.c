@@ -11,6 +11,9 @@
  */
 #include "rill_test.h"
 
+#include <ctype.h>
+#include <dirent.h>
+
 #define MAX_US		"/proc/sys/net/rill/max_busy_poll_us"
 #define UNASKED_US	"/proc/sys/net/rill/busy_poll_us"
 
@@ -41,6 +44,29 @@ static long long hits(void)
 static long long misses(void)
 {
 	return rt_counter("busy_poll_miss");
+}
+
+/*
+ * Puts RCU's threads where cpus says.  Each thread that ends, a reader for
+ * instance, is freed after a grace period, and the thread that runs it wakes at
+ * each tick meanwhile, on whatever processor it woke on last.
+ */
+static void rcu_threads_on(const cpu_set_t *cpus)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+
+	while (proc && (d = readdir(proc))) {
+		char path[32], comm[32] = "";
+
+		snprintf(path, sizeof(path), "/proc/%.10s/comm", d->d_name);
+		if (isdigit(d->d_name[0]) &&
+		    rt_read_file(path, comm, sizeof(comm)) > 0 &&
+		    !strncmp(comm, "rcu", 3))
+			sched_setaffinity(atoi(d->d_name), sizeof(*cpus), cpus);
+	}
+	if (proc)
+		closedir(proc);
 }
 
 /* Ticks that a thread has run in the kernel, or -1. */
@@ -306,10 +332,15 @@ static int set_how(int fd, enum how how, int us)
 
 FIXTURE_SETUP(busy)
 {
+	cpu_set_t first;
+
 	ASSERT_EQ(0, SYS(sched_getaffinity(0, sizeof(self->cpus), &self->cpus)));
 	if (!CPU_ISSET(0, &self->cpus) || !CPU_ISSET(1, &self->cpus))
 		SKIP(return, "needs two processors");
 	ASSERT_EQ(0, pin(0));
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	rcu_threads_on(&first);
 	ASSERT_EQ(0, SYS(unshare(CLONE_NEWNET)));
 	ASSERT_EQ(0, rt_catch(SIGUSR1, 0));
 	ASSERT_EQ(0, rt_pair(RT_RILL, variant->type, self->sv));
@@ -323,6 +354,7 @@ FIXTURE_SETUP(busy)
 
 FIXTURE_TEARDOWN(busy)
 {
+	rcu_threads_on(&self->cpus);
 	close(self->sv[0]);
 	close(self->sv[1]);
 }
