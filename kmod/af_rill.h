@@ -580,6 +580,8 @@ static inline bool rill_queue_full(const struct sock *listener)
 
 /* ---- connect: connections of stream and seqpacket ---- */
 
+void rill_connect_trace(struct sock *sk, struct sock *listener,
+			const struct rill_key *key, int err);
 int rill_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int len,
 		 int flags);
 /* Why an end that goes away leaves ECONNRESET to the other.  See rill_trace(7). */

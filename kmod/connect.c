@@ -60,6 +60,16 @@ static struct sock *rill_child_alloc(struct sock *sk, struct sock *listener)
 	return child;
 }
 
+/* The end of a connect() that stood in no line, for tracing. */
+void rill_connect_trace(struct sock *sk, struct sock *listener,
+			const struct rill_key *key, int err)
+{
+	if (trace_rill_connect_enabled())
+		trace_rill_connect(sk, listener, key, task_tgid_nr(current),
+				   listener ? rill_peercred_pid(listener) : 0,
+				   false, err);
+}
+
 /* Begin a connection.  0, -EINPROGRESS if it stands in line now, or an error. */
 static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 {
@@ -71,8 +81,7 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 	listener = rill_name_lookup(sk, key);
 	if (IS_ERR(listener)) {
 		err = PTR_ERR(listener);
-		trace_rill_connect(sk, NULL, key, task_tgid_nr(current), false,
-				   err);
+		rill_connect_trace(sk, NULL, key, err);
 		return err;
 	}
 	/* Cheap to know before anything is made; decided in the join. */
@@ -96,8 +105,7 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 out:
 	/* Who stands in line is told of when that has ended. */
 	if (err != -EINPROGRESS)
-		trace_rill_connect(sk, listener, key, task_tgid_nr(current),
-				   false, err);
+		rill_connect_trace(sk, listener, key, err);
 	sock_put(listener);
 	return err;
 }

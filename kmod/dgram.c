@@ -105,8 +105,7 @@ int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 	other = rill_name_lookup(sk, &key);
 	if (IS_ERR(other)) {
 		err = PTR_ERR(other);
-		trace_rill_connect(sk, NULL, &key, task_tgid_nr(current), false,
-				   err);
+		rill_connect_trace(sk, NULL, &key, err);
 		return err;
 	}
 
@@ -117,7 +116,7 @@ int rill_dgram_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
 		rill_dgram_associate(sk, other);
 		sock->state = SS_CONNECTED;
 	}
-	trace_rill_connect(sk, other, &key, task_tgid_nr(current), false, err);
+	rill_connect_trace(sk, other, &key, err);
 	sock_put(other);
 	return err;
 }

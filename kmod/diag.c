@@ -478,7 +478,9 @@ static int rill_diag_ask(struct sk_buff *skb, struct nlmsghdr *nlh)
 }
 
 static struct sock_diag_handler rill_diag_handler __ro_after_init = {
+#ifdef RILL_DIAG_HAS_OWNER
 	.owner	= THIS_MODULE,
+#endif
 	.dump	= rill_diag_ask,
 };
 

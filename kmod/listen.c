@@ -36,7 +36,7 @@ static void rill_line_trace(struct sock *sk, struct rill_sock *ls,
 {
 	if (trace_rill_connect_enabled())
 		trace_rill_connect(sk, &ls->sk, NULL, rill_peercred_pid(child),
-				   true, err);
+				   rill_peercred_pid(&ls->sk), true, err);
 }
 
 /* The connector and its new end become a connection, seen by accept(). */
@@ -392,7 +392,8 @@ static int rill_accept_flags(struct socket *sock, struct socket *newsock,
 	WRITE_ONCE(cs->passcred, passcred);
 	WRITE_ONCE(cs->accepted, true);
 	rill_stat_inc(sock_net(sk), RILL_STAT_ACCEPT_OK);
-	trace_rill_accept(child, sk);
+	if (trace_rill_accept_enabled())
+		trace_rill_accept(child, sk, rill_peercred_pid(child));
 	return 0;
 }
 

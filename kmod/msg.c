@@ -192,6 +192,9 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 	if (rill_is_dgram(sk) && rcu_access_pointer(to->sk_filter) &&
 	    sk_filter(to, skb)) {
 		rill_drops_inc(to);
+		rill_rights_count(sk, rill_cb(skb)->files, RILL_STAT_FILES_SENT);
+		rill_rights_count(sk, rill_cb(skb)->files,
+				  RILL_STAT_FILES_DROPPED);
 		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
 		trace_rill_drop(to, RILL_DROP_FILTER, 1, len);
 		kfree_skb(skb);

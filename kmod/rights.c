@@ -20,7 +20,8 @@
  * files, a descriptor opened with O_PATH to the inode, whose file closes all the
  * same.  So a queue holds no file that can hold a socket of this family.  What
  * an administrator can set up (a mount, a block device or a transport over a
- * socket) is the administrator's, as with AF_UNIX.
+ * socket) is the administrator's, as with AF_UNIX; so are devices that keep files
+ * or a whole address space, to which he admits users: vhost and binder.
  *
  * In flight: each user may have as many files in flight as RLIMIT_NOFILE says,
  * and once more what one message holds, as in unix(7).  The count is an own one:

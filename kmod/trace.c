@@ -2,17 +2,27 @@
 /*
  * The tracepoints' code: what they look up when they are on, and their events.
  *
- * Context: any but hard interrupts, with preemption off, and under the locks of
- * the sockets that are passed; a peer's callback and credential locks are taken.
+ * Context: any but hard interrupts, with preemption off, so that no lock is taken
+ * here that sleeps under PREEMPT_RT; under the locks of the sockets passed.
  */
 #include "af_rill.h"
 
 /* Where the kernel has no tracing, nobody calls these. */
 
 /* The inode of the socket's file, 0 if it has none. */
-static unsigned long __maybe_unused rill_trace_ino(struct sock *sk)
+static unsigned long __maybe_unused rill_trace_ino(const struct sock *sk)
 {
-	return sk ? sock_i_ino(sk) : 0;
+	struct socket *sock;
+	unsigned long ino;
+
+	if (!sk)
+		return 0;
+	/* A file's inode is freed after a grace period. */
+	rcu_read_lock();
+	sock = READ_ONCE(sk->sk_socket);
+	ino = sock ? SOCK_INODE(sock)->i_ino : 0;
+	rcu_read_unlock();
+	return ino;
 }
 
 /* The name that somebody looked for, else that of a socket, else an empty one. */

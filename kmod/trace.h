@@ -61,9 +61,10 @@ TRACE_DEFINE_ENUM(TCP_LISTEN);
 TRACE_EVENT(rill_connect,
 
 	TP_PROTO(struct sock *sk, struct sock *listener,
-		 const struct rill_key *key, pid_t pid, bool waited, int err),
+		 const struct rill_key *key, pid_t pid, pid_t listener_pid,
+		 bool waited, int err),
 
-	TP_ARGS(sk, listener, key, pid, waited, err),
+	TP_ARGS(sk, listener, key, pid, listener_pid, waited, err),
 
 	TP_STRUCT__entry(
 		__field(const void *, skaddr)
@@ -88,7 +89,7 @@ TRACE_EVENT(rill_connect,
 		__entry->type = sk->sk_type;
 		__entry->waited = waited;
 		__entry->pid = pid;
-		__entry->listener_pid = listener ? rill_peercred_pid(listener) : 0;
+		__entry->listener_pid = listener_pid;
 		__entry->err = err;
 		rill_trace_name(__entry->name, listener, key);
 	),
@@ -139,9 +140,9 @@ TRACE_EVENT(rill_queue_full,
 
 TRACE_EVENT(rill_accept,
 
-	TP_PROTO(struct sock *sk, struct sock *listener),
+	TP_PROTO(struct sock *sk, struct sock *listener, pid_t peer_pid),
 
-	TP_ARGS(sk, listener),
+	TP_ARGS(sk, listener, peer_pid),
 
 	TP_STRUCT__entry(
 		__field(const void *, skaddr)
@@ -165,7 +166,7 @@ TRACE_EVENT(rill_accept,
 		__entry->listener_ino = rill_trace_ino(listener);
 		__entry->netns = sock_net(sk)->ns.inum;
 		__entry->type = sk->sk_type;
-		__entry->peer_pid = rill_peercred_pid(sk);
+		__entry->peer_pid = peer_pid;
 		__entry->queued = READ_ONCE(listener->sk_ack_backlog);
 		__entry->waiting = READ_ONCE(rill_sk(listener)->waiting);
 		rill_trace_name(__entry->name, sk, NULL);
