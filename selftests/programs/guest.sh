@@ -21,6 +21,7 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export LC_ALL=C
 ip link set lo up 2>/dev/null || true
+number=0
 all=$(mktemp -d /tmp/programs.XXXXXX)
 chmod 755 "$all"
 trap 'rm -rf "$all"' EXIT
@@ -115,7 +116,15 @@ row() { # name
 	fi
 }
 
+result() { # "ok" or "not ok", TEXT
+	number=$((number + 1))
+	[ "$1" = ok ] || failed=1
+	echo "$1 $number - $2"
+}
+
 [ -e /proc/net/rill ] || { echo "rill.ko is not loaded"; exit 1; }
+echo "TAP version 13"
+echo "1..$#"
 for name; do
 	unset -f program_setup program_start program_work program_stop
 	program_setup() { :; }
@@ -127,12 +136,12 @@ for name; do
 	case $? in
 	0) ;;
 	4)
-		echo "# $name: SKIP $(cat "$all/setup")"
+		result ok "$name # SKIP $(cat "$all/setup")"
 		continue
 		;;
 	*)
 		sed 's/^/# /' "$all/setup" | tail -5
-		failed=$((failed + 1))
+		result "not ok" "$name: what it needs could not be set up"
 		continue
 		;;
 	esac
@@ -140,11 +149,11 @@ for name; do
 	one_way "$name" own || ok=0
 	one_way "$name" rill || ok=0
 	row "$name" || ok=0
-	[ $ok = 1 ] || failed=$((failed + 1))
-	echo "# $name: $([ $ok = 1 ] && echo ok || echo FAILED), $((SECONDS - begin)) s"
+	echo "# $name took $((SECONDS - begin)) s"
+	[ $ok = 1 ] && ok=ok || ok="not ok"
+	result "$ok" "$name, as it is and under rill run"
 done
-echo
-echo "| program | figure | own | rill run | unit | over AF_RILL | not, and why |"
-echo "|---|---|---:|---:|---|---:|---|"
-cat "$all/table"
+echo "# | program | figure | own | rill run | unit | over AF_RILL | not, and why |"
+echo "# |---|---|---:|---:|---|---:|---|"
+sed 's/^/# /' "$all/table" 2>/dev/null
 [ $failed = 0 ]

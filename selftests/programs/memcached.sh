@@ -14,6 +14,6 @@ program_work() {
 	$RUN memccat --servers="127.0.0.1:$port" --file="$tmp/back" blob || return
 	cmp "$tmp/blob" "$tmp/back" || return
 	s=$(seconds $RUN memcslap --servers="127.0.0.1:$port" --concurrency=4 \
-		--execute-number=1000 --test=set) || return
-	figure "memcslap, set" "$(per_second 4000 "$s")" "sets/s"
+		--execute-number=4000 --test=set) || return
+	figure "memcslap, set" "$(per_second 16000 "$s")" "sets/s"
 }

@@ -24,7 +24,7 @@ program_start() {
 
 pg_rate() { # WHAT HOST
 	local tps
-	tps=$($as_postgres $RUN "$pg_bin/pgbench" -n -S -c 4 -t 300 -h "$2" -p "$port" postgres \
+	tps=$($as_postgres $RUN "$pg_bin/pgbench" -n -S -c 4 -t 1500 -h "$2" -p "$port" postgres \
 		2>>"$tmp/log" | awk '$1 == "tps" { printf "%.0f\n", $3 }')
 	[ -n "$tps" ] && figure "$1" "$tps" "transactions/s"
 }

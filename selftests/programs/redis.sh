@@ -11,7 +11,7 @@ program_start() {
 redis_bench() { # WHAT OPTION...
 	local what=$1 rps
 	shift
-	rps=$($RUN redis-benchmark "$@" -n 4000 -c 8 -t get --csv 2>/dev/null |
+	rps=$($RUN redis-benchmark "$@" -n 60000 -c 8 -t get --csv 2>/dev/null |
 		awk -F '"' '$2 == "GET" { print $4 }')
 	figure "$what" "${rps%.*}" "GET/s"
 	[ -n "$rps" ]

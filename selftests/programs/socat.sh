@@ -3,7 +3,7 @@
 # socat: a file over a path, an abstract name, TCP and UDP.
 
 program_start() {
-	head -c 16000000 /dev/urandom >"$tmp/blob"
+	head -c 128000000 /dev/urandom >"$tmp/blob"
 }
 
 transfer() { # LISTEN CONNECT WORD-OF-/proc
@@ -14,7 +14,7 @@ transfer() { # LISTEN CONNECT WORD-OF-/proc
 	s=$(seconds $RUN socat -u "FILE:$tmp/blob" "$2") || return
 	wait $pid || return
 	cmp "$tmp/blob" "$tmp/back" || return
-	figure "$3" "$(per_second 16000 "$s")" "kB/s"
+	figure "$3" "$(per_second 128000 "$s")" "kB/s"
 }
 listening() {
 	case $1 in
