@@ -16,7 +16,10 @@ set -eu
 root=/disk
 if [ ! -e $root/proc/self ]; then
 	mkdir -p $root
-	mount -t ext4 /dev/vda $root
+	# User-Mode Linux has disks of its own kind.
+	disk=/dev/vda
+	[ -e $disk ] || disk=/dev/ubda
+	mount -t ext4 $disk $root
 	for dir in proc sys dev rill lib/modules; do
 		mkdir -p "$root/$dir"
 		if [ "$dir" = lib/modules ] && [ "${DISK_MODULES:-}" = own ]; then
