@@ -345,12 +345,27 @@ static int set_filter(int fd, int64_t which, void *bad)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
 }
 
+/* However it was set: no longer than a second, or a close() takes hours. */
+static void bound_linger(struct fz_env *env, int fd)
+{
+	struct linger linger;
+	socklen_t len = sizeof(linger);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) || !linger.l_onoff ||
+	    !linger.l_linger)
+		return;
+	linger.l_linger = 1;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	env->lingers = true;
+}
+
 CALL(setsockopt)
 {
 	int level = FZ_OPT_LEVEL(NUM(1)), name = FZ_OPT_NAME(NUM(1));
 	const struct fz_item *it = &c->arg[4].it[0];
 	int64_t value[16] = { 0 };
-	int half[2] = { NUM(2), NUM(3) };
+	int half[2] = { NUM(2), NUM(3) }, err;
+	long ret;
 
 	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER)
 		return done(set_filter(FD(0), NUM(2), MEM(4)));
@@ -358,16 +373,18 @@ CALL(setsockopt)
 		value[0] = NUM(2);
 		value[1] = NUM(3);
 	} else if (level == SOL_SOCKET && name == SO_LINGER) {
-		if (half[0] && half[1]) {
-			half[1] = 1;
-			env->lingers = true;
-		}
+		half[1] = !!half[1];
 		memcpy(value, half, sizeof(half));
 	} else {
 		memcpy(value, half, sizeof(half));
 	}
-	return done(syscall(SYS_setsockopt, FD(0), level, name,
-			    it->kind == FZ_MEM_OK ? value : fz_mem(it), (socklen_t)it->a));
+	ret = syscall(SYS_setsockopt, FD(0), level, name,
+		      it->kind == FZ_MEM_OK ? value : fz_mem(it), (socklen_t)it->a);
+	err = errno;
+	if (!ret && level == SOL_SOCKET && name == SO_LINGER)
+		bound_linger(env, FD(0));
+	errno = err;
+	return done(ret);
 }
 
 CALL(getsockopt)
