@@ -468,6 +468,14 @@ EXPORT int fchmodat(int dir, const char *path, mode_t mode, int flags)
 	return ret;
 }
 
+/* A name past "user/UID", whatever uid it was bound with; or all of it. */
+static const char *uidless(const char *name)
+{
+	const char *at = strncmp(name, "user/", 5) ? NULL : strchr(name + 5, '/');
+
+	return at ? at : name;
+}
+
 /* After exec(): sides that were inherited find their sockets by their names. */
 static void recover_side(int side, const int *fds, int n)
 {
@@ -485,11 +493,7 @@ static void recover_side(int side, const int *fds, int n)
 			continue;
 		count = side_names(fds[i], &probe, names);
 		for (int j = 0; j < count; j++) {
-			/* Whatever uid it was bound with. */
-			const char *a = strchr(names[j] + 5, '/');
-			const char *b = strchr(addr.srl_name + 5, '/');
-
-			if (!a || !b || strcmp(a, b))
+			if (strcmp(uidless(names[j]), uidless(addr.srl_name)))
 				continue;
 			run_slot_fresh(fds[i]);
 			p = run_pair_new(fds[i], side);

@@ -358,6 +358,10 @@ bool run_identify(int fd, struct run_identity *id)
 		return true;
 	}
 	server_addr(local, &id->local);
+	/* A name of --map that this process has not met: the client's tells more. */
+	if (id->local.ss.ss_family == AF_UNIX && id->local.len == sizeof(sa_family_t) &&
+	    run_name_to_inet(peer, "tcp-client", &src, &uid) && client_dst(peer, &dst))
+		id->local = dst;
 	id->domain = id->local.ss.ss_family;
 	if (id->domain == AF_UNIX) {
 		unix_unnamed(&id->peer);

@@ -4,9 +4,16 @@
  * any program does, and looks by raw system calls at what they really are.
  *
  * A peer "without Rill" is one that makes its calls raw: they pass no library.
+ *
+ * Here are connections, datagrams and the names' safety; in run_test_how.c the
+ * options of "rill run", in run_test_wait.c the calls that wait, in run_test_pass.c
+ * sockets that go to another process, in run_test_ask.c what a program asks about
+ * one, and in run_test_data.c the less usual ways of data.
  */
 #define _GNU_SOURCE
 #include "run_test.h"
+
+int family;
 
 static bool same(const struct sockaddr_storage *a, const struct sockaddr_storage *b, socklen_t len)
 {
@@ -325,7 +332,7 @@ static void forked(int arg)
 }
 
 /* A number that this process has counted; -1 if it has no file. */
-static long counted(const char *word)
+long counted(const char *word)
 {
 	char path[64], text[4096] = "", *at;
 	int fd;
@@ -794,27 +801,45 @@ static const struct tap_case cases[] = {
 	{ "syslog",				log_line, 0 },
 };
 
-/* Run this program again, preloaded: by ../bin/rill, or the one that is installed. */
-static int again(char **argv)
+static void add_words(char **all, int *n, int max, char *const *words)
 {
-	char rill[512], *args[16] = { rill, "run", "--" };
+	for (; words && *words && *n < max; words++)
+		all[(*n)++] = *words;
+}
+
+void exec_rill_command(char *const *options, char *const *command)
+{
+	char rill[PATH_MAX], *all[32] = { rill, "run" };
 	ssize_t n = readlink("/proc/self/exe", rill, sizeof(rill) - 20);
-	char *self;
+	int count = 2;
 
 	if (n <= 0)
-		return 1;
+		_exit(1);
 	rill[n] = '\0';
-	self = strdup(rill);
+	/* By ../bin/rill, or the one that is installed. */
 	*strrchr(rill, '/') = '\0';
 	strcat(rill, "/../bin/rill");
 	if (access(rill, X_OK))
 		strcpy(rill, "rill");
-	args[3] = self;
-	for (int i = 1; argv[i] && i < 10; i++)
-		args[3 + i] = argv[i];
-	execvp(rill, args);
+	add_words(all, &count, 30, options);
+	if (command)
+		all[count++] = "--";
+	add_words(all, &count, 31, command);
+	unsetenv("LD_PRELOAD");
+	execvp(rill, all);
 	perror(rill);
-	return 1;
+	_exit(1);
+}
+
+void exec_rill(char *const *options, char *const *args)
+{
+	char self[PATH_MAX] = "", *command[16] = { self };
+	int count = 1;
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
+		_exit(1);
+	add_words(command, &count, 15, args);
+	exec_rill_command(options, command);
 }
 
 int main(int argc, char **argv)
@@ -827,10 +852,13 @@ int main(int argc, char **argv)
 	}
 	family = rill_family();
 	if (!preload || !strstr(preload, "librill-run.so"))
-		return again(argv);
+		exec_rill(NULL, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "--exec"))
 		return exec_main();
-	tap_begin(TAP_COUNT(cases));
+	if (argc > 2 && !strcmp(argv[1], "--as"))
+		return how_main(argv[2], argv + 3);
+	tap_begin(TAP_COUNT(cases) + how_count);
 	tap_run(cases, TAP_COUNT(cases), "");
+	tap_run(how_cases, how_count, "");
 	return tap_end();
 }

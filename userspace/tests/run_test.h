@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -25,6 +26,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <syslog.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <rill/rill.h>
@@ -37,9 +39,23 @@
 
 enum { PATH, ABSTRACT, TCP4, TCP6, ANY4, ANY6 };
 
-static int family;
+extern int family;
 
-static int raw_domain(int fd)
+/* The parts of the test, each in its file. */
+extern const struct tap_case how_cases[], wait_cases[], pass_cases[], ask_cases[], data_cases[];
+extern const size_t how_count, wait_count, pass_count, ask_count, data_count;
+
+/* What this program does when it is started as "run_test --as WORD [ARGUMENT...]". */
+int how_main(const char *word, char **args);
+int pass_main(const char *word, char **args);
+
+/* Becomes "rill run OPTION... -- run_test ARGUMENT...", with nothing inherited from ours. */
+void exec_rill(char *const *options, char *const *args);
+/* As exec_rill(), with another command; none: the options alone. */
+void exec_rill_command(char *const *options, char *const *command);
+long counted(const char *word);
+
+static inline int raw_domain(int fd)
 {
 	int domain = -1;
 	socklen_t len = sizeof(domain);
@@ -48,7 +64,7 @@ static int raw_domain(int fd)
 	return domain;
 }
 
-static int option(int fd, int level, int name)
+static inline int option(int fd, int level, int name)
 {
 	int value = -1;
 	socklen_t len = sizeof(value);
@@ -56,15 +72,26 @@ static int option(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
 }
 
-static void readable(int fd, bool yes)
+static inline void readable(int fd, bool yes)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
 	CHECK(poll(&pfd, 1, yes ? WAIT_MS : 0) == yes);
 }
 
+/* The name that the kernel knows one end by. */
+static inline const char *raw_name(int fd, bool peer)
+{
+	static struct sockaddr_rill addr;
+	socklen_t len = sizeof(addr);
+
+	memset(&addr, 0, sizeof(addr));
+	return syscall(peer ? SYS_getpeername : SYS_getsockname, fd, &addr, &len) ? "" :
+	       addr.srl_name;
+}
+
 /* Both ends of a connection talk to each other. */
-static void talk(int a, int b)
+static inline void talk(int a, int b)
 {
 	char buf[8] = "";
 
@@ -85,7 +112,7 @@ struct address {
 	socklen_t len;
 };
 
-static void address(struct address *a, int kind)
+static inline void address(struct address *a, int kind)
 {
 	memset(a, 0, sizeof(*a));
 	switch (kind) {
@@ -114,7 +141,7 @@ static void address(struct address *a, int kind)
 }
 
 /* A bound socket; a gets its address, with the port that the kernel chose. */
-static int bound(int kind, int type, struct address *a)
+static inline int bound(int kind, int type, struct address *a)
 {
 	int fd;
 
@@ -132,7 +159,7 @@ static int bound(int kind, int type, struct address *a)
 	return fd;
 }
 
-static int listener(int kind, int type, struct address *a)
+static inline int listener(int kind, int type, struct address *a)
 {
 	int fd = bound(kind, type, a);
 
@@ -140,7 +167,7 @@ static int listener(int kind, int type, struct address *a)
 	return fd;
 }
 
-static int client(int type, const struct address *a)
+static inline int client(int type, const struct address *a)
 {
 	int fd = socket(a->sa.sa_family, type, 0);
 
@@ -150,7 +177,7 @@ static int client(int type, const struct address *a)
 }
 
 /* One that knows nothing of us. */
-static int raw_client(int type, const struct address *a)
+static inline int raw_client(int type, const struct address *a)
 {
 	int fd = syscall(SYS_socket, a->sa.sa_family, type, 0);
 

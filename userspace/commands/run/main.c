@@ -50,24 +50,26 @@ static int usage_error(const char *what, const char *value)
 /* A size as "64K"; -1 if it is none. */
 static long long size_of(const char *text)
 {
+	int shift = 0;
 	char *end;
 	long long n;
 
 	errno = 0;
 	n = strtoll(text, &end, 10);
-	if (end == text || errno || n <= 0)
+	if (end == text || errno || n <= 0 || n > INT_MAX)
 		return -1;
 	switch (*end) {
 	case 'G': case 'g':
-		n *= 1024;
+		shift += 10;
 		__attribute__((fallthrough));
 	case 'M': case 'm':
-		n *= 1024;
+		shift += 10;
 		__attribute__((fallthrough));
 	case 'K': case 'k':
-		n *= 1024;
+		shift += 10;
 		end++;
 	}
+	n <<= shift;	/* of 31 bits, by 30 at most */
 	return *end || n > INT_MAX / 2 ? -1 : n;
 }
 
@@ -92,8 +94,11 @@ static bool rule_is_right(const char *rule)
 	if (!eq || (strncmp(rule, "unix:", 5) && strncmp(rule, "tcp:", 4) &&
 		    strncmp(rule, "udp:", 4) && rule[0] != '*'))
 		return false;
+	for (const char *p = eq + 1; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return false;
 	n = strlen(eq + 1);
-	return n && n < 124 && !strchr(rule, '\n');
+	return n && n < RILL_NAME_SIZE && !strchr(rule, '\n');
 }
 
 /* One more line of a variable, or one more word. */

@@ -13,7 +13,9 @@ $(RUN_SO): $(RUN_SRC) $(wildcard $(SRC)/preload/*.h) $(HEADERS)
 
 TESTS		+= $(OUTPUT)/tests/run_test
 
-$(OUTPUT)/tests/run_test: $(SRC)/tests/run_test.c $(SRC)/tests/run_test.h $(SRC)/tests/tap.h \
+RUN_TEST_SRC	:= $(wildcard $(SRC)/tests/run_test*.c)
+
+$(OUTPUT)/tests/run_test: $(RUN_TEST_SRC) $(SRC)/tests/run_test.h $(SRC)/tests/tap.h \
 		$(LIB_A) $(HEADERS) $(RUN_SO)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(LIB_A)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $(RUN_TEST_SRC) $(LIB_A)
