@@ -154,7 +154,8 @@ static int poll_both(struct pollfd *fds, nfds_t n, const struct timespec *timeou
 			struct run_pair *p = run_pair_of(fds[i].fd);
 
 			fds[i].revents = all[i].revents;
-			if (side < total && p && atomic_load(&p->side) == all[side].fd)
+			if (side < total && p && fds[i].events & (POLLIN | POLLRDNORM) &&
+			    atomic_load(&p->side) == all[side].fd)
 				fds[i].revents |= all[side++].revents & fds[i].events;
 			count += !!fds[i].revents;
 		}

@@ -857,8 +857,9 @@ int main(int argc, char **argv)
 		return exec_main();
 	if (argc > 2 && !strcmp(argv[1], "--as"))
 		return how_main(argv[2], argv + 3);
-	tap_begin(TAP_COUNT(cases) + how_count);
+	tap_begin(TAP_COUNT(cases) + how_count + wait_count);
 	tap_run(cases, TAP_COUNT(cases), "");
 	tap_run(how_cases, how_count, "");
+	tap_run(wait_cases, wait_count, "");
 	return tap_end();
 }
