@@ -475,6 +475,8 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	struct run_pair *p;
 
 	RUN_ENTER();
+	if (UNLIKELY(msg && msg->msg_controllen && atomic_load(&run_pairs_used)))
+		run_rights_sent(msg);
 	if (msg && msg->msg_name && to_somewhere(fd, msg->msg_name))
 		return send_to(fd, msg, flags);
 	p = dgram_pair(fd);
@@ -526,6 +528,9 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 	unsigned int i;
 
 	RUN_ENTER();
+	for (i = 0; i < n && UNLIKELY(atomic_load(&run_pairs_used)); i++)
+		if (msgs[i].msg_hdr.msg_controllen)
+			run_rights_sent(&msgs[i].msg_hdr);
 	if (!n || (!dgram_pair(fd) && !to_somewhere(fd, msgs[0].msg_hdr.msg_name)))
 		return real.sendmmsg(fd, msgs, n, flags);
 	for (i = 0; i < n; i++) {

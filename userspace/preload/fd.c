@@ -17,10 +17,29 @@
 #define CLOSE_RANGE_CLOEXEC	4
 #endif
 
+#define CHILD_FDS	256	/* how far a child of vfork() looks for a dup */
+
 /* Are the tables ours?  Asked only when there is something to do to them. */
 static bool is_ours(void)
 {
 	return run.pid == getpid();
+}
+
+/*
+ * Is the socket of fd also under a number outside first to last?  Only a child of
+ * vfork() must ask so, whose own dups are in no table.
+ */
+static bool is_elsewhere(int fd, unsigned int first, unsigned int last)
+{
+	struct stat st, other;
+
+	if (fstat(fd, &st))
+		return true;	/* closed before: it may well be */
+	for (unsigned int i = 0; i < CHILD_FDS; i++)
+		if ((i < first || i > last) && !fstat(i, &other) && other.st_ino == st.st_ino &&
+		    other.st_dev == st.st_dev)
+			return true;
+	return false;
 }
 
 /* The child of a vfork() closes a doubled socket: the side too, in its own table. */
@@ -28,8 +47,26 @@ static void child_close(int fd)
 {
 	struct run_pair *p = run_pair_of(fd);
 
-	if (p && atomic_load(&p->refs) == 1)
+	if (p && atomic_load(&p->refs) == 1 && !is_elsewhere(fd, fd, fd))
 		real.close(atomic_load(&p->side));
+}
+
+/* It gives one to the program that it will start. */
+static void child_inherit(int fd, int newfd)
+{
+	struct run_pair *p = run_pair_of(fd);
+
+	if (p && !(real.fcntl(newfd, F_GETFD) & FD_CLOEXEC))
+		real.fcntl(atomic_load(&p->side), F_SETFD, 0);
+}
+
+/* newfd was made from fd. */
+static void share(int fd, int newfd)
+{
+	if (is_ours())
+		run_pair_share(fd, newfd);
+	else
+		child_inherit(fd, newfd);
 }
 
 /* A system call, with nothing of the C library in between. */
@@ -97,20 +134,52 @@ EXPORT int fclose(FILE *file)
 }
 
 struct range {
+	unsigned int	first, last;
 	int		sides[RUN_PAIRS];
 	int		n;
+	int		side;		/* whose sockets are looked for */
+	bool		outside;	/* one of them is not in the range */
 };
 
-static void range_one(int fd, struct run_slot *slot, void *arg)
+static void range_forget(int fd, struct run_slot *slot, void *arg)
+{
+	(void)arg;
+	if (atomic_load(&slot->kind) != RUN_SIDE)
+		run_slot_forget(fd);
+}
+
+static void range_sides(int fd, struct run_slot *slot, void *arg)
 {
 	struct range *r = arg;
 
-	if (atomic_load(&slot->kind) == RUN_SIDE) {
-		if (r->n < RUN_PAIRS)
-			r->sides[r->n++] = fd;
-	} else {
-		run_slot_forget(fd);
+	if (atomic_load(&slot->kind) == RUN_SIDE && r->n < RUN_PAIRS)
+		r->sides[r->n++] = fd;
+}
+
+static void range_outside(int fd, struct run_slot *slot, void *arg)
+{
+	struct range *r = arg;
+
+	if (atomic_load(&slot->kind) == RUN_PAIR &&
+	    atomic_load(&run_pairs[atomic_load(&slot->pair)].side) == r->side &&
+	    ((unsigned int)fd < r->first || (unsigned int)fd > r->last ||
+	     is_elsewhere(fd, r->first, r->last)))
+		r->outside = true;
+}
+
+/* A child of vfork(), whose tables are its parent's: which sides are to go? */
+static void range_child(struct range *r)
+{
+	int n = 0;
+
+	for (int i = 0; i < r->n; i++) {
+		r->side = r->sides[i];
+		r->outside = false;
+		run_slots_each(0, INT32_MAX, range_outside, r);
+		if (r->outside)
+			r->sides[n++] = r->side;
 	}
+	r->n = n;
 }
 
 /*
@@ -120,30 +189,39 @@ static void range_one(int fd, struct run_slot *slot, void *arg)
 static int range_close(unsigned int first, unsigned int last, int flags)
 {
 	static __thread struct range r;
+	bool ours = is_ours(), marks = flags & CLOSE_RANGE_CLOEXEC;
 	unsigned int from = first;
 	int max = last > INT32_MAX ? INT32_MAX : (int)last;
 
-	r.n = 0;
 	if (first > last)
 		return real.close_range(first, last, flags);
-	/* First the sockets, then what is left of the sides. */
-	run_slots_each(first, max, range_one, &r);
+	r.first = first;
+	r.last = last;
 	r.n = 0;
-	run_slots_each(first, max, range_one, &r);
+	/* First the sockets, then what is left of the sides. */
+	if (ours && !marks)
+		run_slots_each(first, max, range_forget, NULL);
+	run_slots_each(first, max, range_sides, &r);
+	if (!ours && !marks)
+		range_child(&r);
 	for (int i = 0; i < r.n; i++) {
 		if (from < (unsigned int)r.sides[i] &&
 		    real.close_range(from, r.sides[i] - 1, flags))
 			return -1;
 		from = r.sides[i] + 1;
 	}
-	return from > last ? 0 : real.close_range(from, last, flags);
+	if (from <= last && real.close_range(from, last, flags))
+		return -1;
+	for (int i = 0; i < RUN_PAIRS && ours && marks; i++)
+		if (atomic_load(&run_pairs[i].refs))
+			run_pair_exec(&run_pairs[i]);
+	return 0;
 }
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
 	RUN_ENTER();
-	/* With CLOEXEC the sides may go too: exec() without them falls back. */
-	if (!atomic_load(&run_pairs_used) || !is_ours() || (flags & CLOSE_RANGE_CLOEXEC))
+	if (!atomic_load(&run_pairs_used))
 		return real.close_range(first, last, flags);
 	return range_close(first, last, flags);
 }
@@ -164,8 +242,8 @@ EXPORT int dup(int fd)
 		return -1;
 	}
 	n = real.dup(fd);
-	if (n >= 0 && is_ours())
-		run_pair_share(fd, n);
+	if (n >= 0)
+		share(fd, n);
 	return n;
 }
 
@@ -202,8 +280,8 @@ EXPORT int dup2(int fd, int newfd)
 		return real.dup2(fd, newfd);
 	make_way(newfd);
 	n = real.dup2(fd, newfd);
-	if (n >= 0 && is_ours())
-		run_pair_share(fd, newfd);
+	if (n >= 0)
+		share(fd, newfd);
 	return n;
 }
 
@@ -214,8 +292,8 @@ EXPORT int dup3(int fd, int newfd, int flags)
 	RUN_ENTER();
 	make_way(newfd);
 	n = real.dup3(fd, newfd, flags);
-	if (n >= 0 && is_ours())
-		run_pair_share(fd, newfd);
+	if (n >= 0)
+		share(fd, newfd);
 	return n;
 }
 
@@ -242,8 +320,9 @@ static int fcntl_pair(int fd, struct run_pair *p, int cmd, unsigned long arg)
 			set_nonblock(p, arg & O_NONBLOCK);
 		return ret;
 	case F_SETFD:
-		real.fcntl(atomic_load(&p->side), cmd, arg);
-		break;
+		ret = real.fcntl(fd, cmd, arg);
+		run_pair_exec(p);
+		return ret;
 	}
 	return real.fcntl(fd, cmd, arg);
 }
@@ -257,8 +336,10 @@ static int fcntl_any(int fd, int cmd, unsigned long arg)
 		ret = fcntl_pair(fd, p, cmd, arg);
 	else
 		ret = real.fcntl(fd, cmd, arg);
-	if ((cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC) && ret >= 0 && is_ours())
-		run_pair_share(fd, ret);
+	if ((cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC) && ret >= 0)
+		share(fd, ret);
+	else if (p && cmd == F_SETFD && !is_ours())
+		child_inherit(fd, fd);
 	return ret;
 }
 
@@ -291,6 +372,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	struct run_pair *p;
 	unsigned long arg;
 	va_list args;
+	int ret;
 
 	RUN_ENTER();
 	va_start(args, request);
@@ -304,11 +386,49 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 			return 0;
 		case FIOCLEX:
 		case FIONCLEX:
-			real.ioctl(atomic_load(&p->side), request, arg);
-			break;
+			ret = real.ioctl(fd, request, arg);
+			if (is_ours())
+				run_pair_exec(p);
+			else
+				child_inherit(fd, fd);
+			return ret;
 		}
 	}
 	return real.ioctl(fd, request, arg);
+}
+
+/* posix_spawn() calls nothing of ours: the side is put on its list. */
+EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd,
+					    int newfd)
+{
+	struct run_pair *p;
+	int ret, side;
+
+	RUN_ENTER();
+	ret = real.posix_spawn_file_actions_adddup2(actions, fd, newfd);
+	p = run_pair_of(fd);
+	if (ret || !p)
+		return ret;
+	/* Onto itself: the new program inherits it. */
+	side = atomic_load(&p->side);
+	return real.posix_spawn_file_actions_adddup2(actions, side, side);
+}
+
+/* Who gets a doubled socket by SCM_RIGHTS does not get the side. */
+void run_rights_sent(const struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
+		size_t n = c->cmsg_len >= CMSG_LEN(0) ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) :
+			   0;
+		int fd;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			run_pair_end(fd);
+		}
+	}
 }
 
 /*

@@ -321,6 +321,14 @@ static int take_own(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	return n;
 }
 
+/* The program would listen on, but the process that passed the socket on ended it. */
+static bool side_is_dead(struct run_pair *p)
+{
+	struct pollfd pfd = { .fd = atomic_load(&p->side), .events = POLLRDHUP };
+
+	return real.poll(&pfd, 1, 0) == 1 && pfd.revents & POLLRDHUP;
+}
+
 int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	/* Mostly the side goes first, but nobody waits for ever. */
@@ -336,6 +344,9 @@ int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t
 		};
 		int n;
 
+		/* Another thread may have passed it on meanwhile. */
+		if (run_pair_of(fd) != p)
+			return real.accept4(fd, addr, len, flags);
 		for (int i = 0; i < 2; i++) {
 			bool own = i ? !own_first : own_first;
 
@@ -343,6 +354,10 @@ int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t
 			    take_side(p, addr, len, flags);
 			if (n >= 0)
 				return n;
+			if (!own && errno == EINVAL && side_is_dead(p)) {
+				run_pair_end(fd);
+				return real.accept4(fd, addr, len, flags);
+			}
 			if (errno != EAGAIN && (own || errno == EMFILE || errno == ENFILE))
 				return -1;
 		}

@@ -128,8 +128,8 @@ static int poll_both(struct pollfd *fds, nfds_t n, const struct timespec *timeou
 		     const sigset_t *mask)
 {
 	struct pollfd few[FEW], *all = few;
-	nfds_t total = n;
-	int ret, count = 0;
+	nfds_t total;
+	int ret, count;
 
 	if (n * 2 > FEW) {
 		all = malloc(n * 2 * sizeof(*all));
@@ -138,13 +138,16 @@ static int poll_both(struct pollfd *fds, nfds_t n, const struct timespec *timeou
 			return -1;
 		}
 	}
+again:
+	total = n;
+	count = 0;
 	memcpy(all, fds, n * sizeof(*all));
 	for (nfds_t i = 0; i < n; i++) {
 		struct run_pair *p = run_pair_of(fds[i].fd);
 
 		if (p && (fds[i].events & (POLLIN | POLLRDNORM)))
 			all[total++] = (struct pollfd){ .fd = atomic_load(&p->side),
-				.events = fds[i].events & (POLLIN | POLLRDNORM) };
+				.events = (fds[i].events & (POLLIN | POLLRDNORM)) | POLLRDHUP };
 	}
 	ret = real.ppoll(all, total, timeout, mask);
 	if (ret >= 0) {
@@ -155,8 +158,13 @@ static int poll_both(struct pollfd *fds, nfds_t n, const struct timespec *timeou
 
 			fds[i].revents = all[i].revents;
 			if (side < total && p && fds[i].events & (POLLIN | POLLRDNORM) &&
-			    atomic_load(&p->side) == all[side].fd)
+			    atomic_load(&p->side) == all[side].fd) {
+				if (all[side].revents & (POLLRDHUP | POLLHUP | POLLNVAL)) {
+					run_pair_end(fds[i].fd);
+					goto again;
+				}
 				fds[i].revents |= all[side++].revents & fds[i].events;
+			}
 			count += !!fds[i].revents;
 		}
 		ret = count;

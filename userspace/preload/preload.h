@@ -49,6 +49,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -113,6 +114,8 @@
 	X(int, pselect, (int, fd_set *, fd_set *, fd_set *,		\
 			 const struct timespec *, const sigset_t *))	\
 	X(int, epoll_ctl, (int, int, int, struct epoll_event *))	\
+	X(int, posix_spawn_file_actions_adddup2,			\
+	  (posix_spawn_file_actions_t *, int, int))			\
 	X(int, chmod, (const char *, mode_t))				\
 	X(int, fchmodat, (int, const char *, mode_t, int))
 
@@ -245,6 +248,8 @@ enum run_kind run_kind(int fd);
 struct run_pair *run_pair_of(int fd);
 struct run_pair *run_pair_new(int fd, int side);
 void run_pair_share(int fd, int newfd);
+void run_pair_exec(struct run_pair *p);
+void run_pair_end(int fd);
 void run_pair_drop(struct run_slot *slot);
 void run_slot_forget(int fd);
 void run_slot_fresh(int fd);
@@ -320,6 +325,9 @@ void run_pairs_recover(void);
 int run_dgram_bound(int fd);
 bool run_is_packet_info(int level, int name);
 int run_dgram_connect(int fd, const struct sockaddr *addr, socklen_t len);
+
+/* fd.c */
+void run_rights_sent(const struct msghdr *msg);
 
 /* poll.c */
 void run_regs_carry(int fd, int side);

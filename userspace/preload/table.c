@@ -102,6 +102,58 @@ void run_side_mark(int fd)
 		atomic_store(&slot->kind, RUN_SIDE);
 }
 
+struct of_pair {
+	struct run_pair	*pair;
+	bool		inherited;
+};
+
+static bool is_of_pair(struct run_slot *slot, const struct run_pair *p)
+{
+	return atomic_load(&slot->kind) == RUN_PAIR && &run_pairs[atomic_load(&slot->pair)] == p;
+}
+
+static void exec_one(int fd, struct run_slot *slot, void *arg)
+{
+	struct of_pair *of = arg;
+
+	/* One that is closed by now gives -1. */
+	if (is_of_pair(slot, of->pair) && !(real.fcntl(fd, F_GETFD) & FD_CLOEXEC))
+		of->inherited = true;
+}
+
+/* The side goes over exec() if any fd of the socket does. */
+void run_pair_exec(struct run_pair *p)
+{
+	struct of_pair of = { .pair = p };
+
+	run_slots_each(0, INT32_MAX, exec_one, &of);
+	real.fcntl(atomic_load(&p->side), F_SETFD, of.inherited ? 0 : FD_CLOEXEC);
+}
+
+static void end_one(int fd, struct run_slot *slot, void *arg)
+{
+	if (is_of_pair(slot, arg))
+		run_slot_forget(fd);
+}
+
+/*
+ * The socket goes where the side cannot follow: it is as the program made it from
+ * now on, under all of its fds.  Clients of a listener are refused by the side,
+ * whoever else has it, and so go to the program's own.
+ */
+void run_pair_end(int fd)
+{
+	struct run_pair *p = run_pair_of(fd);
+
+	if (!p)
+		return;
+	if (p->listens)
+		real.shutdown(atomic_load(&p->side), SHUT_RD);
+	if (!atomic_load(&p->nonblock))
+		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	run_slots_each(0, INT32_MAX, end_one, p);
+}
+
 /* newfd is the same socket as fd. */
 void run_pair_share(int fd, int newfd)
 {
@@ -131,6 +183,8 @@ void run_pair_share(int fd, int newfd)
 	if (atomic_load(&from->kind) == RUN_PAIR)
 		atomic_fetch_add(&run_pairs[atomic_load(&from->pair)].refs, 1);
 	atomic_store(&to->kind, atomic_load(&from->kind));
+	if (atomic_load(&to->kind) == RUN_PAIR)
+		run_pair_exec(&run_pairs[atomic_load(&to->pair)]);
 }
 
 /* One fd less has the doubled socket; the last one takes the side along. */
@@ -139,8 +193,10 @@ void run_pair_drop(struct run_slot *slot)
 	struct run_pair *p = &run_pairs[atomic_load(&slot->pair)];
 	int side = atomic_load(&p->side);
 
-	if (atomic_fetch_sub(&p->refs, 1) > 1)
+	if (atomic_fetch_sub(&p->refs, 1) > 1) {
+		run_pair_exec(p);
 		return;
+	}
 	atomic_fetch_sub(&run_pairs_used, 1);
 	run_slot(side, true)->kind = RUN_NONE;
 	real.close(side);

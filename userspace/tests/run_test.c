@@ -855,11 +855,15 @@ int main(int argc, char **argv)
 		exec_rill(NULL, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "--exec"))
 		return exec_main();
-	if (argc > 2 && !strcmp(argv[1], "--as"))
-		return how_main(argv[2], argv + 3);
-	tap_begin(TAP_COUNT(cases) + how_count + wait_count);
+	if (argc > 2 && !strcmp(argv[1], "--as")) {
+		int ret = how_main(argv[2], argv + 3);
+
+		return ret >= 0 ? ret : pass_main(argv[2], argv + 3);
+	}
+	tap_begin(TAP_COUNT(cases) + how_count + wait_count + pass_count);
 	tap_run(cases, TAP_COUNT(cases), "");
 	tap_run(how_cases, how_count, "");
 	tap_run(wait_cases, wait_count, "");
+	tap_run(pass_cases, pass_count, "");
 	return tap_end();
 }
