@@ -176,16 +176,29 @@ static void copy_buffer(int from, int to, int name, int domain, int type)
 	}
 }
 
-/* The options of SOL_SOCKET that mean something on the other one too. */
-void run_options_copy(int from, int to, bool unix_socket)
+/* Of those options that a connection of TCP has from its listener. */
+bool run_option_inherits(int name)
 {
-	int domain = int_option(from, SO_DOMAIN), type = int_option(from, SO_TYPE);
+	return name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_LINGER ||
+	       name == SO_RCVLOWAT || name == SO_KEEPALIVE || name == SO_OOBINLINE;
+}
 
+void run_options_plain(int from, int to)
+{
 	copy_option(from, to, SO_RCVTIMEO, sizeof(struct timeval));
 	copy_option(from, to, SO_SNDTIMEO, sizeof(struct timeval));
 	copy_option(from, to, SO_LINGER, sizeof(struct linger));
 	copy_option(from, to, SO_RCVLOWAT, sizeof(int));
 	copy_option(from, to, SO_KEEPALIVE, sizeof(int));
+	copy_option(from, to, SO_OOBINLINE, sizeof(int));
+}
+
+/* The options of SOL_SOCKET that mean something on the other one too. */
+void run_options_copy(int from, int to, bool unix_socket)
+{
+	int domain = int_option(from, SO_DOMAIN), type = int_option(from, SO_TYPE);
+
+	run_options_plain(from, to);
 	if (unix_socket)
 		copy_option(from, to, SO_PASSCRED, sizeof(int));
 	if (!run.rcvbuf)
@@ -194,37 +207,44 @@ void run_options_copy(int from, int to, bool unix_socket)
 		copy_buffer(from, to, SO_SNDBUF, domain, type);
 }
 
+static bool is_any(const struct sockaddr_storage *addr)
+{
+	if (addr->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)addr)->sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)addr)->sin6_addr);
+}
+
 /*
  * The connecting end of TCP has a name too: the server asks who came.  Numbers
  * above the usual range of the kernel's own come first, so that no connection
  * over TCP looks the same.
  */
-static int bind_client(int fd, const struct sockaddr_storage *to, int own)
+static int bind_client(int fd, const struct sockaddr_storage *to, int own, int domain)
 {
 	static atomic_uint next;
-	struct sockaddr_storage src = { 0 };
+	struct sockaddr_storage src = *to;
 	struct sockaddr_rill addr;
-	struct run_addr bound;
+	struct run_addr bound, shown;
 	char name[RILL_NAME_SIZE], dst[50], text[50];
 	bool fixed = false;
+	in_port_t own_port = 0;
 	unsigned int port;
 
+	if (src.ss_family == AF_INET)
+		((struct sockaddr_in *)&src)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	/* Where the program bound it counts, if it did. */
 	bound.len = sizeof(bound.ss);
-	if (!real.getsockname(own, (struct sockaddr *)&bound.ss, &bound.len) &&
-	    bound.ss.ss_family == to->ss_family) {
-		fixed = to->ss_family == AF_INET ?
-			((struct sockaddr_in *)&bound.ss)->sin_port :
-			((struct sockaddr_in6 *)&bound.ss)->sin6_port;
-		run_addr_loopback((struct sockaddr *)&bound.ss, &src);
-		if (src.ss_family != to->ss_family)
+	if (!real.getsockname(own, (struct sockaddr *)&bound.ss, &bound.len)) {
+		run_addr_unmap(&bound);
+		own_port = bound.ss.ss_family == AF_INET ?
+			   ((struct sockaddr_in *)&bound.ss)->sin_port :
+			   ((struct sockaddr_in6 *)&bound.ss)->sin6_port;
+		fixed = own_port;
+		if (!is_any(&bound.ss) &&
+		    (!run_addr_loopback((struct sockaddr *)&bound.ss, &src) ||
+		     src.ss_family != to->ss_family))
 			return -1;
-	} else {
-		src = *to;
 	}
-	if (!fixed && src.ss_family == AF_INET &&
-	    ((struct sockaddr_in *)&bound.ss)->sin_addr.s_addr == htonl(INADDR_ANY))
-		((struct sockaddr_in *)&src)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	run_inet_text(dst, sizeof(dst), (const struct sockaddr *)to);
 	if (!atomic_load(&next))
 		atomic_store(&next, (unsigned int)getpid() * 2654435761u >> 7);
@@ -232,13 +252,16 @@ static int bind_client(int fd, const struct sockaddr_storage *to, int own)
 	for (int i = 0; i < 64; i++) {
 		port = atomic_fetch_add(&next, 1);
 		port = i < 16 ? 61000 + port % 4536 : 1024 + port * 7919u % 59976;
-		if (!fixed) {
-			if (src.ss_family == AF_INET)
-				((struct sockaddr_in *)&src)->sin_port = htons(port);
-			else
-				((struct sockaddr_in6 *)&src)->sin6_port = htons(port);
-		}
-		run_inet_text(text, sizeof(text), (struct sockaddr *)&src);
+		shown.ss = src;
+		if (src.ss_family == AF_INET)
+			((struct sockaddr_in *)&shown.ss)->sin_port =
+				fixed ? own_port : htons(port);
+		else
+			((struct sockaddr_in6 *)&shown.ss)->sin6_port =
+				fixed ? own_port : htons(port);
+		/* Of which family the socket is can be told from this end. */
+		run_addr_family(&shown, domain);
+		run_inet_text(text, sizeof(text), (struct sockaddr *)&shown.ss);
 		snprintf(name, sizeof(name), "user/%u/tcp-client/%s>%s", geteuid(), text, dst);
 		if (!real.bind(fd, (struct sockaddr *)&addr, run_rill_addr(&addr, name)))
 			return 0;
@@ -341,7 +364,7 @@ static int connect_rill(int fd, int domain, int type, const struct sockaddr *add
 		real.setsockopt(x, SOL_SOCKET, SO_SNDBUF, &run.sndbuf, sizeof(int));
 	if (!slot || atomic_load(&slot->kind) != RUN_FRESH || slot->options)
 		run_options_copy(fd, x, domain == AF_UNIX);
-	if (domain != AF_UNIX && bind_client(x, &to, fd))
+	if (domain != AF_UNIX && bind_client(x, &to, fd, domain))
 		goto close;
 	for (i = 0; i < n; i++) {
 		ret = real.connect(x, (struct sockaddr *)&name, run_rill_addr(&name, names[i]));

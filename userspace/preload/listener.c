@@ -80,7 +80,7 @@ static int side_names(int fd, struct run_pair *p, char (*names)[RILL_NAME_SIZE])
 	const struct sockaddr *addr = (const struct sockaddr *)&p->addr;
 	const char *kind = p->domain == AF_UNIX ? "unix" :
 			   p->type == SOCK_DGRAM ? "udp" : "tcp";
-	int n, reuse = 0;
+	int n, reuse = 0, only = 0;
 	socklen_t len = sizeof(reuse);
 	struct stat st;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
@@ -100,8 +100,11 @@ static int side_names(int fd, struct run_pair *p, char (*names)[RILL_NAME_SIZE])
 		if (fstat(fd, &st))
 			return 0;
 		real.getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse, &len);
+		if (any && p->domain == AF_INET6)
+			real.getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len);
 		n = 0;
-		if (!reuse)
+		/* Who cannot ask the kernel must not find one that is not for him. */
+		if (!reuse && !only)
 			run_name_inet(names[n++], geteuid(), kind, addr, 0);
 		run_name_inet(names[n++], geteuid(), kind, addr, st.st_ino);
 		return n;
@@ -292,7 +295,7 @@ static void tell_peer(int n, struct run_pair *p, struct sockaddr *addr, socklen_
 	run_addr_out(run_identify(n, &id) ? &id.peer : &none, addr, len);
 }
 
-static int take_side(struct run_pair *p, struct sockaddr *addr, socklen_t *len, int flags)
+static int take_side(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	for (;;) {
 		int n = real.accept4(atomic_load(&p->side), NULL, NULL, flags);
@@ -304,6 +307,7 @@ static int take_side(struct run_pair *p, struct sockaddr *addr, socklen_t *len, 
 			continue;
 		}
 		run_slot_forget(n);
+		run_options_inherit(fd, n);
 		tell_peer(n, p, addr, len);
 		run_count(RUN_ACCEPT_RILL);
 		return n;
@@ -351,7 +355,7 @@ int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t
 			bool own = i ? !own_first : own_first;
 
 			n = own ? take_own(fd, addr, len, flags) :
-			    take_side(p, addr, len, flags);
+			    take_side(fd, p, addr, len, flags);
 			if (n >= 0)
 				return n;
 			if (!own && errno == EINVAL && side_is_dead(p)) {

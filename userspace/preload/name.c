@@ -224,6 +224,22 @@ void run_addr_family(struct run_addr *addr, int family)
 	addr->len = sizeof(*in6);
 }
 
+/* IPv4 in IPv6's clothes becomes IPv4. */
+void run_addr_unmap(struct run_addr *addr)
+{
+	struct sockaddr_in6 in6;
+	struct sockaddr_in *in = (struct sockaddr_in *)&addr->ss;
+
+	memcpy(&in6, &addr->ss, sizeof(in6));
+	if (in6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+		return;
+	memset(addr, 0, sizeof(*addr));
+	in->sin_family = AF_INET;
+	in->sin_port = in6.sin6_port;
+	in->sin_addr.s_addr = in6.sin6_addr.s6_addr32[3];
+	addr->len = sizeof(*in);
+}
+
 static struct known *known_at(const char *name)
 {
 	return &known[hash(name, strlen(name), 0) % KNOWN];
@@ -370,6 +386,7 @@ bool run_identify(int fd, struct run_identity *id)
 	/* An accepted one: its listener may be bound to any address. */
 	if (run_name_to_inet(peer, "tcp-client", &src, &uid) && client_dst(peer, &dst) &&
 	    client_true(&src, &dst, uid)) {
+		run_addr_unmap(&src);
 		id->local = dst;
 		id->peer = src;
 	} else {

@@ -10,6 +10,12 @@
 
 #include "preload.h"
 
+#ifndef SO_PEERNAME
+#define SO_PEERNAME	28
+#endif
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS	59
+#endif
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD	77
 #endif
@@ -100,6 +106,24 @@ static bool shadow_get(int fd, int level, int name, int *value)
 	return false;
 }
 
+static bool is_inet(int domain)
+{
+	return domain == AF_INET || domain == AF_INET6;
+}
+
+/* A new connection has what was set on its listener. */
+void run_options_inherit(int listener, int fd)
+{
+	struct run_slot *from = run_slot(listener, false);
+	struct run_pair *p = run_pair_of(listener);
+
+	for (int i = 0; from && i < from->n_shadows; i++)
+		shadow_set(fd, from->shadows[i].level, from->shadows[i].name,
+			   from->shadows[i].value);
+	if (from && from->inherits && p && is_inet(p->domain))
+		run_options_plain(listener, fd);
+}
+
 /* Options that promise what AF_RILL does not do: programs have another way. */
 static bool is_promise(int level, int name)
 {
@@ -127,17 +151,19 @@ static int domain_of(int fd)
 	return run_is_rill(fd) && run_identify(fd, &id) ? id.domain : -1;
 }
 
-static bool is_inet(int domain)
-{
-	return domain == AF_INET || domain == AF_INET6;
-}
-
 static int int_value(const void *value, socklen_t len)
 {
 	int v = 0;
 
 	memcpy(&v, value, len < sizeof(v) ? len : sizeof(v));
 	return v;
+}
+
+/* AF_UNIX has no options of its own, and says so in another way. */
+static int unix_errno(int fd, int level, int err)
+{
+	return err == ENOPROTOOPT && level != SOL_SOCKET && level != SOL_RILL &&
+	       domain_of(fd) == AF_UNIX ? EOPNOTSUPP : err;
 }
 
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
@@ -152,6 +178,8 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 	if (!ret) {
 		if (!slot)
 			return 0;
+		if (level == SOL_SOCKET && run_option_inherits(name))
+			slot->inherits = true;
 		if (atomic_load(&slot->kind) == RUN_FRESH) {
 			if (level == SOL_SOCKET)
 				slot->options = true;
@@ -171,6 +199,9 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 			if (p && name != SO_PRIORITY)
 				real.setsockopt(atomic_load(&p->side), level, name, value, len);
 			errno = err;
+		} else if (atomic_load(&slot->kind) == RUN_PAIR && is_inet_level(level) &&
+			   len >= 1) {
+			shadow_set(fd, level, name, int_value(value, len));
 		}
 		return 0;
 	}
@@ -186,7 +217,7 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 			return 0;
 		}
 	}
-	errno = ret;
+	errno = unix_errno(fd, level, ret);
 	return -1;
 }
 
@@ -269,11 +300,36 @@ static void correct(int fd, int name, void *value, socklen_t *len)
 	}
 }
 
+/* getpeername() by another door; as there, no more than there is. */
+static int peer_name(int fd, void *value, socklen_t *len)
+{
+	struct run_identity id;
+
+	if (!run_identify(fd, &id) || !id.peer_known) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	if (*len > id.peer.len) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(value, &id.peer.ss, *len);
+	return 0;
+}
+
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
 	int ret, v, err = errno;
 
 	RUN_ENTER();
+	if (UNLIKELY(level == SOL_SOCKET && value && len)) {
+		if (name == SO_PEERNAME && run_is_rill(fd))
+			return peer_name(fd, value, len);
+		if ((name == SO_PEERGROUPS || name == SO_PEERPIDFD) && is_inet(domain_of(fd))) {
+			errno = ENODATA;
+			return -1;
+		}
+	}
 	ret = real.getsockopt(fd, level, name, value, len);
 	if (!run.family)
 		return ret;
@@ -295,6 +351,6 @@ EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 		}
 		ret = ENOPROTOOPT;
 	}
-	errno = ret;
+	errno = unix_errno(fd, level, ret);
 	return -1;
 }

@@ -213,6 +213,7 @@ struct run_slot {
 	uint8_t			n_shadows;
 	bool			regs_lost;	/* more than fit */
 	bool			options;	/* SOL_SOCKET ones were set */
+	bool			inherits;	/* of them some that accept() hands on */
 	bool			own;		/* connect() went its own way */
 	bool			dupped;		/* another fd is the same socket */
 	atomic_int		pair;
@@ -286,6 +287,7 @@ int run_inet_text(char *to, size_t size, const struct sockaddr *addr);
 bool run_name_to_inet(const char *name, const char *what, struct run_addr *addr, uid_t *uid);
 bool run_addr_loopback(const struct sockaddr *addr, struct sockaddr_storage *to);
 void run_addr_family(struct run_addr *addr, int family);
+void run_addr_unmap(struct run_addr *addr);
 bool run_addr_is(socklen_t len, sa_family_t family);
 void run_known_add(const char *name, const struct sockaddr *addr, socklen_t len);
 bool run_known_find(const char *name, struct run_addr *addr);
@@ -307,11 +309,16 @@ int run_diag_find_from(int protocol, const struct sockaddr *addr, const struct s
 int run_rule_find(const char *kind, const struct sockaddr *addr, socklen_t len, char *name);
 void run_rule_start(const char *rules);
 
+/* option.c */
+void run_options_inherit(int listener, int fd);
+
 /* client.c */
 int run_targets(int protocol, int domain, const struct sockaddr *addr, socklen_t len,
 		char names[][RILL_NAME_SIZE], struct sockaddr_storage *real_addr,
 		enum run_count *why);
 #define RUN_TARGETS	4
+bool run_option_inherits(int name);
+void run_options_plain(int from, int to);
 void run_options_copy(int from, int to, bool unix_socket);
 
 /* listener.c */

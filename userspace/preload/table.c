@@ -175,6 +175,7 @@ void run_pair_share(int fd, int newfd)
 	to->n_regs = 0;		/* registrations are of a number */
 	to->regs_lost = false;
 	to->options = from->options;
+	to->inherits = from->inherits;
 	to->own = from->own;
 	to->dupped = true;
 	to->path_dev = from->path_dev;
@@ -234,6 +235,7 @@ void run_slot_fresh(int fd)
 	slot->shadow_ino = 0;
 	slot->regs_lost = false;
 	slot->options = false;
+	slot->inherits = false;
 	slot->own = false;
 	slot->dupped = false;
 	slot->path_ino = 0;

@@ -860,11 +860,12 @@ int main(int argc, char **argv)
 
 		return ret >= 0 ? ret : pass_main(argv[2], argv + 3);
 	}
-	tap_begin(TAP_COUNT(cases) + how_count + wait_count + pass_count + data_count);
+	tap_begin(TAP_COUNT(cases) + how_count + wait_count + pass_count + ask_count + data_count);
 	tap_run(cases, TAP_COUNT(cases), "");
 	tap_run(how_cases, how_count, "");
 	tap_run(wait_cases, wait_count, "");
 	tap_run(pass_cases, pass_count, "");
+	tap_run(ask_cases, ask_count, "");
 	tap_run(data_cases, data_count, "");
 	return tap_end();
 }
