@@ -109,7 +109,7 @@ static void map_exec(int arg)
 }
 
 /* "rill run OPTION VALUE true" says one sentence with the value, and ends with 2. */
-static void wrong(char *opt, char *value)
+static void wrong(const char *opt, const char *value)
 {
 	char text[2048] = "", quoted[300];
 	int out[2], status;
@@ -121,7 +121,7 @@ static void wrong(char *opt, char *value)
 	pid = fork();
 	if (!pid) {
 		dup2(out[1], STDERR_FILENO);
-		exec_rill_command(OPTIONS(opt, value), OPTIONS("true"));
+		exec_rill_command(OPTIONS((char *)opt, (char *)value), OPTIONS("true"));
 	}
 	close(out[1]);
 	while (used < sizeof(text) - 1 &&
@@ -138,7 +138,7 @@ static void wrong(char *opt, char *value)
 
 static void wrong_rules(int arg)
 {
-	static char *rules[] = {
+	static const char * const rules[] = {
 		"", "=", "!", "tcp", "tcp:127.0.0.1:80", "=name", "tcp:*=", "unix:/x=", "sctp:*=x",
 		"/run/x=name", "tcp=name", "tcp:*=a\nunix:*=b", "tcp:*=bell\a", "tcp:*=del\177",
 	};
@@ -157,16 +157,16 @@ static void wrong_rules(int arg)
 
 static void wrong_sizes(int arg)
 {
-	static char *sizes[] = {
-		"", "0", "-1", "0K", "x", "K", "1T", "1KB", "64K ", "1.5M", "0x10", "1G", "2147483648",
-		"99999999999999999999", "4294967296K", "17179869184G", "17592186044417M",
-		"18014398509481985K",
+	static const char * const wrong_ones[] = {
+		"", "0", "-1", "0K", "x", "K", "1T", "1KB", "64K ", "1.5M", "0x10", "1G",
+		"2147483648", "99999999999999999999", "4294967296K", "17179869184G",
+		"17592186044417M", "18014398509481985K",
 	};
 
 	(void)arg;
-	for (size_t i = 0; i < TAP_COUNT(sizes); i++) {
-		wrong("-r", sizes[i]);
-		wrong("--send", sizes[i]);
+	for (size_t i = 0; i < TAP_COUNT(wrong_ones); i++) {
+		wrong("-r", wrong_ones[i]);
+		wrong("--send", wrong_ones[i]);
 	}
 }
 

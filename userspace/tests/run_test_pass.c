@@ -248,10 +248,9 @@ static int listen_fds(void)
 /* Started with the listener as 3 by one who keeps it, and never accepts himself. */
 static void systemd(int arg)
 {
-	static char *args[] = { "run_test", "--as", "listen-fds", NULL };
+	char *const args[] = { "run_test", "--as", "listen-fds", NULL };
 	int kind = arg & 0xff, how = arg >> 8, l, fd;
 	posix_spawn_file_actions_t actions;
-	extern char **environ;
 	struct address a, b;
 	pid_t pid;
 
