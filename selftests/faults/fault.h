@@ -172,6 +172,7 @@ struct ft_site {
 
 /* The places of rill.ko from which a fault can come: their number, or -errno. */
 int ft_sites_read(const char *ko, struct ft_site **sites);
+const char *ft_site_missed(const struct ft_site *s);
 
 /* ---- load.c ---- */
 

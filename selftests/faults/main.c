@@ -290,6 +290,8 @@ static void test_sites(struct tally *sum)
 			ok &= in_child(NULL, NULL, s);
 			add(sum);
 		}
+		if (!s->excuse && !*s->hit)
+			s->excuse = ft_site_missed(s);
 		if (s->excuse)
 			excused++;
 		else if (*s->hit)
