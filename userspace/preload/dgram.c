@@ -49,21 +49,24 @@ static struct cached *cache_at(const struct sockaddr_storage *addr)
 	return &cache[h % CACHE];
 }
 
-static bool cache_find(const struct sockaddr_storage *addr, char *name)
+/* Until when the answer counts; 0: there is none. */
+static int64_t cache_find(const struct sockaddr_storage *addr, char *name)
 {
 	struct cached *c = cache_at(addr);
+	int64_t until = 0;
 	sigset_t saved;
-	bool found;
 
 	run_lock(CACHE_LOCK, &saved);
-	found = c->until > now_ms() && !memcmp(&c->addr, addr, sizeof(*addr));
-	if (found)
+	if (c->until > now_ms() && !memcmp(&c->addr, addr, sizeof(*addr))) {
+		until = c->until;
 		memcpy(name, c->name, RILL_NAME_SIZE);
+	}
 	run_unlock(CACHE_LOCK, &saved);
-	return found;
+	return until;
 }
 
-static void cache_put(const struct sockaddr_storage *addr, const char *name)
+/* What came of an answer lives no longer than the answer. */
+static void cache_put(const struct sockaddr_storage *addr, const char *name, int64_t until)
 {
 	struct cached *c = cache_at(addr);
 	sigset_t saved;
@@ -71,7 +74,7 @@ static void cache_put(const struct sockaddr_storage *addr, const char *name)
 	run_lock(CACHE_LOCK, &saved);
 	c->addr = *addr;
 	snprintf(c->name, sizeof(c->name), "%s", name);
-	c->until = now_ms() + CACHE_MS;
+	c->until = until;
 	run_unlock(CACHE_LOCK, &saved);
 }
 
@@ -145,18 +148,22 @@ static bool has_path(int fd)
 
 /*
  * The sides that may be at addr.  *udp is where the answer belongs in the cache,
- * or has family 0.
+ * or has family 0; *until, how long it counts.
  */
 static int find(int fd, int domain, const struct sockaddr *addr, socklen_t len,
-		char (*names)[RILL_NAME_SIZE], struct sockaddr_storage *udp)
+		char (*names)[RILL_NAME_SIZE], struct sockaddr_storage *udp, int64_t *until)
 {
 	enum run_count why;
 	int n;
 
 	udp->ss_family = 0;
 	if (domain != AF_UNIX && addr->sa_family == domain && run_addr_is(len, domain) &&
-	    run_addr_loopback(addr, udp) && cache_find(udp, names[0]))
-		return names[0][0] ? 1 : 0;
+	    run_addr_loopback(addr, udp)) {
+		*until = cache_find(udp, names[0]);
+		if (*until)
+			return names[0][0] ? 1 : 0;
+	}
+	*until = now_ms() + CACHE_MS;
 	if (domain == AF_UNIX && has_path(fd)) {
 		run_count(RUN_NOT_BOUND);
 		return 0;
@@ -165,7 +172,7 @@ static int find(int fd, int domain, const struct sockaddr *addr, socklen_t len,
 	if (!n) {
 		run_count(why);
 		if (udp->ss_family)
-			cache_put(udp, "");
+			cache_put(udp, "", *until);
 	}
 	return n;
 }
@@ -267,11 +274,12 @@ static ssize_t send_to(int fd, const struct msghdr *msg, int flags)
 	struct run_pair *p = run_pair_of(fd);
 	struct sockaddr_storage udp;
 	int n, domain = p ? p->domain : domain_of(fd);
+	int64_t until;
 	ssize_t ret;
 
 	if (domain != AF_UNIX && msg->msg_controllen)
 		return send_own(fd, p, msg, flags);
-	n = find(fd, domain, msg->msg_name, msg->msg_namelen, names, &udp);
+	n = find(fd, domain, msg->msg_name, msg->msg_namelen, names, &udp, &until);
 	if (!n)
 		return send_own(fd, p, msg, flags);
 	if (!p) {
@@ -284,14 +292,14 @@ static ssize_t send_to(int fd, const struct msghdr *msg, int flags)
 		ret = send_side(fd, p, msg, flags, names[i]);
 		if (ret != -2) {
 			if (udp.ss_family)
-				cache_put(&udp, names[i]);
+				cache_put(&udp, names[i], until);
 			return ret;
 		}
 		if (errno != ECONNREFUSED)
 			break;
 	}
 	if (udp.ss_family)
-		cache_put(&udp, "");
+		cache_put(&udp, "", until);
 	run_count(errno == EACCES ? RUN_NOT_DENIED : errno == ECONNREFUSED ? RUN_NOT_PEER :
 		  RUN_NOT_OTHER);
 	return send_own(fd, p, msg, flags);
@@ -318,12 +326,13 @@ int run_dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	struct sockaddr_storage udp;
 	struct sockaddr_rill name;
 	struct run_pair *p;
+	int64_t until;
 	int n, err = errno, domain = domain_of(fd), ret;
 
 	ret = real.connect(fd, addr, len);
 	if (ret || !run.family)
 		return ret;
-	n = find(fd, domain, addr, len, names, &udp);
+	n = find(fd, domain, addr, len, names, &udp, &until);
 	p = run_pair_of(fd);
 	if (p && atomic_load(&p->connected)) {
 		struct sockaddr none = { .sa_family = AF_UNSPEC };
@@ -387,12 +396,13 @@ static bool sender(struct run_pair *p, const struct sockaddr_rill *from, struct 
 	addr->len = to.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
 		    sizeof(struct sockaddr_in6);
 	if (!cache_find(&to, name) || strcmp(name, from->srl_name)) {
+		int64_t until = now_ms() + CACHE_MS;
 		int found = run_diag_find_from(IPPROTO_UDP, (struct sockaddr *)&to,
 					       (struct sockaddr *)&p->addr, &owner);
 
 		if (uid != (found > 0 ? owner.uid : geteuid()))
 			return false;
-		cache_put(&to, from->srl_name);
+		cache_put(&to, from->srl_name, until);
 	}
 	run_addr_family(addr, p->domain);
 	return true;

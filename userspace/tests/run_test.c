@@ -8,7 +8,8 @@
  * Here are connections, datagrams and the names' safety; in run_test_how.c the
  * options of "rill run", in run_test_wait.c the calls that wait, in run_test_pass.c
  * sockets that go to another process, in run_test_ask.c what a program asks about
- * one, and in run_test_data.c the less usual ways of data.
+ * one, in run_test_data.c the less usual ways of data, and in run_test_found.c what
+ * a review of the library has found.
  */
 #define _GNU_SOURCE
 #include "run_test.h"
@@ -248,14 +249,6 @@ static void in_line(int arg)
 	CHECK_ERR(connect(c, &a.sa, a.len), EISCONN);
 }
 
-static int side_of(void)
-{
-	for (int fd = 100; fd < 1024; fd++)
-		if (raw_domain(fd) == family)
-			return fd;
-	return -1;
-}
-
 /* The side is nobody's business, and goes with its socket. */
 static void side(int arg)
 {
@@ -390,26 +383,6 @@ static void after_exec(int arg)
 	CHECK(write(c, "exec", 4) == 4 && read(c, buf, 4) == 4);
 	tap_wait(pid);
 	unlink(a.un.sun_path);
-}
-
-/* A child with other rights, whose checks count. */
-static pid_t as_nobody(void)
-{
-	pid_t pid = fork();
-
-	if (!pid && (syscall(SYS_setgroups, 0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-		     setresuid(NOBODY, NOBODY, NOBODY)))
-		_exit(1);
-	return pid;
-}
-
-static int name_bind(const char *name, int type)
-{
-	struct sockaddr_rill addr = { .srl_family = family };
-	int fd = syscall(SYS_socket, family, type, 0);
-
-	strcpy(addr.srl_name, name);
-	return syscall(SYS_bind, fd, &addr, sizeof(addr)) ? -1 : fd;
 }
 
 /* Another user stands at every name that he can have; the client passes him by. */
@@ -858,14 +831,18 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "--as")) {
 		int ret = how_main(argv[2], argv + 3);
 
+		if (ret < 0)
+			ret = found_main(argv[2], argv + 3);
 		return ret >= 0 ? ret : pass_main(argv[2], argv + 3);
 	}
-	tap_begin(TAP_COUNT(cases) + how_count + wait_count + pass_count + ask_count + data_count);
+	tap_begin(TAP_COUNT(cases) + how_count + wait_count + pass_count + ask_count + data_count +
+		  found_count);
 	tap_run(cases, TAP_COUNT(cases), "");
 	tap_run(how_cases, how_count, "");
 	tap_run(wait_cases, wait_count, "");
 	tap_run(pass_cases, pass_count, "");
 	tap_run(ask_cases, ask_count, "");
 	tap_run(data_cases, data_count, "");
+	tap_run(found_cases, found_count, "");
 	return tap_end();
 }

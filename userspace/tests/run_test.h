@@ -43,11 +43,13 @@ extern int family;
 
 /* The parts of the test, each in its file. */
 extern const struct tap_case how_cases[], wait_cases[], pass_cases[], ask_cases[], data_cases[];
-extern const size_t how_count, wait_count, pass_count, ask_count, data_count;
+extern const struct tap_case found_cases[];
+extern const size_t how_count, wait_count, pass_count, ask_count, data_count, found_count;
 
 /* What this program does when it is started as "run_test --as WORD [ARGUMENT...]". */
 int how_main(const char *word, char **args);
 int pass_main(const char *word, char **args);
+int found_main(const char *word, char **args);
 
 /* Becomes "rill run OPTION... -- run_test ARGUMENT...", with nothing inherited from ours. */
 void exec_rill(char *const *options, char *const *args);
@@ -62,6 +64,34 @@ static inline int raw_domain(int fd)
 
 	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
 	return domain;
+}
+
+/* A child with other rights, whose checks count. */
+static inline pid_t as_nobody(void)
+{
+	pid_t pid = fork();
+
+	if (!pid && (syscall(SYS_setgroups, 0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+		     setresuid(NOBODY, NOBODY, NOBODY)))
+		_exit(1);
+	return pid;
+}
+
+static inline int name_bind(const char *name, int type)
+{
+	struct sockaddr_rill addr = { .srl_family = family };
+	int fd = syscall(SYS_socket, family, type, 0);
+
+	strcpy(addr.srl_name, name);
+	return syscall(SYS_bind, fd, &addr, sizeof(addr)) ? -1 : fd;
+}
+
+static inline int side_of(void)
+{
+	for (int fd = 100; fd < 1024; fd++)
+		if (raw_domain(fd) == family)
+			return fd;
+	return -1;
 }
 
 static inline int option(int fd, int level, int name)
