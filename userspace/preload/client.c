@@ -425,6 +425,9 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG arg, socklen_t len)
 	if (domain == run.family && run.family)
 		return addr->sa_family == run.family ? real.connect(fd, addr, len) :
 		       connect_again(fd, addr, len);
+	/* A receiver parts from its peer: its side, too. */
+	if (addr->sa_family == AF_UNSPEC && run_pair_of(fd) && !run_pair_of(fd)->listens)
+		return run_dgram_connect(fd, addr, len);
 	if (domain != addr->sa_family ||
 	    (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6))
 		return real.connect(fd, addr, len);

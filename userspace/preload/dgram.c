@@ -332,7 +332,7 @@ int run_dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	ret = real.connect(fd, addr, len);
 	if (ret || !run.family)
 		return ret;
-	n = find(fd, domain, addr, len, names, &udp, &until);
+	n = addr->sa_family == AF_UNSPEC ? 0 : find(fd, domain, addr, len, names, &udp, &until);
 	p = run_pair_of(fd);
 	if (p && atomic_load(&p->connected)) {
 		struct sockaddr none = { .sa_family = AF_UNSPEC };
@@ -408,7 +408,54 @@ static bool sender(struct run_pair *p, const struct sockaddr_rill *from, struct 
 	return true;
 }
 
-static ssize_t recv_side(struct run_pair *p, struct msghdr *msg, int flags)
+/* The sender's address is the one that the program's own socket is connected to. */
+static bool is_peer_inet(const struct run_addr *from, const struct run_addr *peer)
+{
+	struct run_addr a = *from, b = *peer;
+
+	run_addr_unmap(&a);
+	run_addr_unmap(&b);
+	if (a.ss.ss_family != b.ss.ss_family)
+		return false;
+	if (a.ss.ss_family == AF_INET) {
+		const struct sockaddr_in *x = (void *)&a.ss, *y = (void *)&b.ss;
+
+		return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
+	} else {
+		const struct sockaddr_in6 *x = (void *)&a.ss, *y = (void *)&b.ss;
+
+		return x->sin6_port == y->sin6_port &&
+		       IN6_ARE_ADDR_EQUAL(&x->sin6_addr, &y->sin6_addr);
+	}
+}
+
+/*
+ * May the sender be heard?  A side whose peer is not on AF_RILL is connected to
+ * nobody, and takes from everybody; the program's own socket knows better.
+ */
+static bool is_welcome(int fd, struct run_pair *p, const struct sockaddr_rill *from,
+		       const struct run_addr *addr)
+{
+	char name[RILL_NAME_SIZE];
+	struct run_addr peer = { .len = sizeof(peer.ss) };
+	const struct sockaddr_un *un = (void *)&peer.ss;
+
+	if (atomic_load(&p->connected) ||
+	    real.getpeername(fd, (struct sockaddr *)&peer.ss, &peer.len))
+		return true;
+	if (p->domain != AF_UNIX)
+		return is_peer_inet(addr, &peer);
+	/* A path's owner, or one without a name, sends over his own. */
+	if (peer.len <= offsetof(struct sockaddr_un, sun_path) || un->sun_path[0])
+		return false;
+	run_name_abstract(name, 0, (struct sockaddr *)&peer.ss, peer.len);
+	if (!strcmp(name, from->srl_name))
+		return true;
+	run_name_abstract(name, geteuid(), (struct sockaddr *)&peer.ss, peer.len);
+	return !strcmp(name, from->srl_name);
+}
+
+static ssize_t recv_side(int fd, struct run_pair *p, struct msghdr *msg, int flags)
 {
 	struct sockaddr_rill from;
 	struct msghdr m;
@@ -423,7 +470,7 @@ static ssize_t recv_side(struct run_pair *p, struct msghdr *msg, int flags)
 		n = real.recvmsg(atomic_load(&p->side), &m, flags | MSG_DONTWAIT);
 		if (n < 0)
 			return n;
-		if (sender(p, &from, &addr))
+		if (sender(p, &from, &addr) && is_welcome(fd, p, &from, &addr))
 			break;
 		run_count(RUN_OTHER_NAME);
 		if (flags & MSG_PEEK)
@@ -447,7 +494,7 @@ static ssize_t recv_both(int fd, struct run_pair *p, struct msghdr *msg, int fla
 		for (int i = 0; i < 2; i++) {
 			bool own = i ? !own_first : own_first;
 
-			n = own ? real.recvmsg(fd, msg, flags) : recv_side(p, msg, flags);
+			n = own ? real.recvmsg(fd, msg, flags) : recv_side(fd, p, msg, flags);
 			if (n >= 0 || (errno != EAGAIN && own))
 				return n;
 		}

@@ -94,6 +94,14 @@ static inline int side_of(void)
 	return -1;
 }
 
+static inline int side_last(void)
+{
+	for (int fd = 1023; fd >= 100; fd--)
+		if (raw_domain(fd) == family)
+			return fd;
+	return -1;
+}
+
 static inline int option(int fd, int level, int name)
 {
 	int value = -1;

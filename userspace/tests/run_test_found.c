@@ -48,6 +48,55 @@ static void given_up(int arg)
 	CHECK(got);
 }
 
+/*
+ * A receiver that is connected to a peer without Rill hears nobody else.  0x100:
+ * the stranger does not ask the library; he sends by the bare name.
+ */
+static void stranger(int arg)
+{
+	int kind = arg & 0xff, s, peer, x;
+	struct address a, b = { 0 };
+	char buf[8];
+
+	s = bound(kind, SOCK_DGRAM, &a);
+	/* A port that was chosen would go with the peer. */
+	close(s);
+	s = socket(a.sa.sa_family, SOCK_DGRAM, 0);
+	CHECK(bind(s, &a.sa, a.len) == 0);
+	if (kind == TCP4)
+		address(&b, TCP4);
+	else
+		b = a, b.un.sun_path[1] = 'R';
+	peer = syscall(SYS_socket, a.sa.sa_family, SOCK_DGRAM, 0);
+	CHECK(syscall(SYS_bind, peer, &b.sa, b.len) == 0);
+	CHECK(getsockname(peer, &b.sa, &b.len) == 0);
+	CHECK(connect(s, &b.sa, b.len) == 0);
+	if (arg & 0x100) {
+		struct sockaddr_rill addr = { .srl_family = family };
+		struct address c;
+
+		/* His address is true. */
+		x = bound(TCP4, SOCK_DGRAM, &c);
+		x = syscall(SYS_dup, side_last());
+		snprintf(addr.srl_name, sizeof(addr.srl_name), "user/%u/udp/127.0.0.1:%u",
+			 geteuid(), ntohs(a.in.sin_port));
+		CHECK(syscall(SYS_sendto, x, "evil", 4, 0, &addr, sizeof(addr)) == 4);
+	} else {
+		x = socket(a.sa.sa_family, SOCK_DGRAM, 0);
+		sendto(x, "evil", 4, 0, &a.sa, a.len);
+	}
+	CHECK(recv(s, buf, sizeof(buf), MSG_DONTWAIT) == -1 && errno == EAGAIN);
+	CHECK(syscall(SYS_sendto, peer, "peer", 4, 0, &a.sa, a.len) == 4);
+	CHECK(recv(s, buf, sizeof(buf), 0) == 4 && !memcmp(buf, "peer", 4));
+	/* Whoever it is, once it is not connected any more. */
+	a.sa.sa_family = AF_UNSPEC;
+	CHECK(connect(s, &a.sa, sizeof(a.sa)) == 0);
+	a.sa.sa_family = b.sa.sa_family;
+	x = socket(a.sa.sa_family, SOCK_DGRAM, 0);
+	CHECK(sendto(x, "more", 4, 0, &a.sa, a.len) == 4);
+	CHECK(recv(s, buf, sizeof(buf), 0) == 4 && !memcmp(buf, "more", 4));
+}
+
 int found_main(const char *word, char **args)
 {
 	(void)word;
@@ -57,6 +106,9 @@ int found_main(const char *word, char **args)
 
 const struct tap_case found_cases[] = {
 	{ "UDP, a port that was given up",	given_up, 0 },
+	{ "UDP, a stranger and a connected receiver", stranger, TCP4 },
+	{ "UDP, a stranger by the bare name",	stranger, TCP4 | 0x100 },
+	{ "abstract name, a stranger and a connected receiver", stranger, ABSTRACT },
 };
 
 const size_t found_count = TAP_COUNT(found_cases);
