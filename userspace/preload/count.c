@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "preload.h"
 
@@ -66,6 +67,14 @@ static void line_write(char *text, int i, uint64_t n)
 	memcpy(text + (size_t)i * LINE, line, LINE);
 }
 
+/* A program with a limit for its files would get SIGXFSZ, which ends it. */
+static bool may_grow(size_t size)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= size;
+}
+
 /* What this process counted before an exec() still counts. */
 static void file_before(int fd)
 {
@@ -87,13 +96,14 @@ static void file_make(void)
 	int fd;
 
 	snprintf(name, sizeof(name), "%d.stat", getpid());
-	if (!file_path(path, sizeof(path), name))
+	if (!may_grow(size) || !file_path(path, sizeof(path), name))
 		return;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
 	file_before(fd);
-	if (!ftruncate(fd, size)) {
+	/* A hole of a full disk could not be written to: SIGBUS. */
+	if (!posix_fallocate(fd, 0, size)) {
 		text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (text != MAP_FAILED) {
 			for (int i = 0; i < RUN_COUNT_N; i++)
@@ -151,7 +161,7 @@ static void file_end(void)
 	ssize_t n;
 	int fd;
 
-	if (!file_path(path, sizeof(path), "exited.stat"))
+	if (!may_grow(LINE * RUN_COUNT_N) || !file_path(path, sizeof(path), "exited.stat"))
 		return;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

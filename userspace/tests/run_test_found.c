@@ -3,6 +3,9 @@
  * What a review of the library has found: each case failed before its mend.
  */
 #define _GNU_SOURCE
+#include <sys/mount.h>
+#include <sys/resource.h>
+
 #include "run_test.h"
 
 /*
@@ -97,6 +100,43 @@ static void stranger(int arg)
 	CHECK(recv(s, buf, sizeof(buf), 0) == 4 && !memcmp(buf, "more", 4));
 }
 
+/* A program that may not write files, or has no room for them, is counted nowhere. */
+static void no_room(int full)
+{
+	struct rlimit limit = { 0 };
+	struct address a;
+	static char page[4096];
+	char path[64];
+	int fd, l, c;
+
+	if (full) {
+		if (geteuid())
+			SKIP("needs root");
+		CHECK(unshare(CLONE_NEWNS) == 0);
+		CHECK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 || errno == EINVAL);
+		CHECK(mkdir("/run/user", 0755) == 0 || errno == EEXIST);
+		CHECK(mount("none", "/run/user", "tmpfs", 0, "size=8k") == 0);
+		snprintf(path, sizeof(path), "/run/user/%u", geteuid());
+		CHECK(mkdir(path, 0700) == 0);
+		strcat(path, "/rill");
+		CHECK(mkdir(path, 0700) == 0);
+		strcat(path, "/full");
+		fd = open(path, O_WRONLY | O_CREAT, 0600);
+		CHECK(fd >= 0);
+		while (write(fd, page, sizeof(page)) > 0)
+			;
+		CHECK(errno == ENOSPC);
+	} else {
+		CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	}
+	l = listener(TCP4, SOCK_STREAM, &a);
+	c = client(SOCK_STREAM, &a);
+	CHECK(raw_domain(c) == family);
+	talk(c, accept(l, NULL, NULL));
+	CHECK(counted("run_accept_rill") == -1);
+	exit(0);	/* which writes, too */
+}
+
 int found_main(const char *word, char **args)
 {
 	(void)word;
@@ -109,6 +149,8 @@ const struct tap_case found_cases[] = {
 	{ "UDP, a stranger and a connected receiver", stranger, TCP4 },
 	{ "UDP, a stranger by the bare name",	stranger, TCP4 | 0x100 },
 	{ "abstract name, a stranger and a connected receiver", stranger, ABSTRACT },
+	{ "no file may grow",			no_room, 0 },
+	{ "no room on the disk",		no_room, 1 },
 };
 
 const size_t found_count = TAP_COUNT(found_cases);
