@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/un.h>
 
@@ -169,7 +170,7 @@ static void copy_buffer(int from, int to, int name, int domain, int type)
 	if (fd < 0)
 		return;
 	plain = int_option(fd, name);
-	real.close(fd);
+	run_close(fd);
 	if (value > 0 && plain != value) {
 		value /= 2;
 		real.setsockopt(to, SOL_SOCKET, name, &value, sizeof(value));
@@ -325,7 +326,23 @@ static void install(int fd, int x)
 		atomic_store(&slot->kind, RUN_NONE);
 	}
 	run_unlock(fd, &saved);
-	real.close(x);
+	run_close(x);
+}
+
+static void close_cancelled(void *arg)
+{
+	run_close((intptr_t)arg);
+}
+
+/* connect() of a socket that the program knows nothing of, nor closes. */
+static int connect_ours(int x, const struct sockaddr_rill *name, socklen_t len)
+{
+	int ret;
+
+	pthread_cleanup_push(close_cancelled, (void *)(intptr_t)x);
+	ret = real.connect(x, (const struct sockaddr *)name, len);
+	pthread_cleanup_pop(0);
+	return ret;
 }
 
 /* 0 or -1 with errno as of connect(); 1: do what the program would. */
@@ -367,7 +384,7 @@ static int connect_rill(int fd, int domain, int type, const struct sockaddr *add
 	if (domain != AF_UNIX && bind_client(x, &to, fd, domain))
 		goto close;
 	for (i = 0; i < n; i++) {
-		ret = real.connect(x, (struct sockaddr *)&name, run_rill_addr(&name, names[i]));
+		ret = connect_ours(x, &name, run_rill_addr(&name, names[i]));
 		err = errno;
 		if (!ret || err != ECONNREFUSED)
 			break;
@@ -392,7 +409,7 @@ static int connect_rill(int fd, int domain, int type, const struct sockaddr *add
 	errno = err;
 	return ret;
 close:
-	real.close(x);
+	run_close(x);
 own:
 	if (slot)
 		slot->own = true;

@@ -10,6 +10,7 @@
  * Locking: the counters are atomic; the text of one may be torn for a moment.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -111,12 +112,12 @@ static void file_make(void)
 			atomic_store(&file_text, text);
 		}
 	}
-	real.close(fd);
+	run_close(fd);
 }
 
 void run_count(enum run_count what)
 {
-	int none = 0, err = errno;
+	int none = 0, err = errno, cancel;
 	char *text;
 
 	atomic_fetch_add_explicit(&counts[what], 1, memory_order_relaxed);
@@ -124,7 +125,9 @@ void run_count(enum run_count what)
 		goto out;
 	if (UNLIKELY(atomic_load(&file_state) == 0) &&
 	    atomic_compare_exchange_strong(&file_state, &none, 1)) {
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 		file_make();
+		pthread_setcancelstate(cancel, NULL);
 		atomic_store(&file_state, 2);
 	}
 	text = atomic_load(&file_text);
@@ -185,7 +188,7 @@ static void file_end(void)
 			unlink(path);
 	}
 out:
-	real.close(fd);
+	run_close(fd);
 }
 
 void run_count_exit(void)

@@ -11,6 +11,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <pthread.h>
 
 #include "preload.h"
 
@@ -80,17 +81,8 @@ int run_diag_find(int protocol, const struct sockaddr *addr, struct run_owner *o
 	return run_diag_find_from(protocol, addr, NULL, owner);
 }
 
-/**
- * run_diag_find_from() - whose socket gets what is sent to an address
- * @protocol: IPPROTO_TCP, then it is a listener, or IPPROTO_UDP
- * @addr: the address
- * @from: the sender's address, of which the port counts; or NULL
- * @owner: gets the answer
- *
- * Return: 1; 0 if it is nobody's; -1 if it cannot be told.
- */
-int run_diag_find_from(int protocol, const struct sockaddr *addr, const struct sockaddr *from,
-		       struct run_owner *owner)
+static int ask(int protocol, const struct sockaddr *addr, const struct sockaddr *from,
+	       struct run_owner *owner)
 {
 	static atomic_uint spread;
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
@@ -134,6 +126,26 @@ int run_diag_find_from(int protocol, const struct sockaddr *addr, const struct s
 	take(&answer.msg, owner);
 	ret = 1;
 out:
-	real.close(fd);
+	run_close(fd);
+	return ret;
+}
+
+/**
+ * run_diag_find_from() - whose socket gets what is sent to an address
+ * @protocol: IPPROTO_TCP, then it is a listener, or IPPROTO_UDP
+ * @addr: the address
+ * @from: the sender's address, of which the port counts; or NULL
+ * @owner: gets the answer
+ *
+ * Return: 1; 0 if it is nobody's; -1 if it cannot be told.
+ */
+int run_diag_find_from(int protocol, const struct sockaddr *addr, const struct sockaddr *from,
+		       struct run_owner *owner)
+{
+	int cancel, ret;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	ret = ask(protocol, addr, from, owner);
+	pthread_setcancelstate(cancel, NULL);
 	return ret;
 }

@@ -41,7 +41,7 @@ static int family_now(void)
 	if (fd < 0)
 		return 0;
 	n = real.read(fd, text, sizeof(text) - 1);
-	real.close(fd);
+	run_close(fd);
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';

@@ -186,20 +186,14 @@ static void pair_begin(int fd, struct run_pair *p)
 	run_regs_carry(fd, atomic_load(&p->side));
 }
 
-/**
- * run_listen_side() - double a socket
- * @fd: the program's own, bound
- * @backlog: of listen(); -1 for datagrams
- *
- * Return: 0, or -1 if it stays alone.
- */
-int run_listen_side(int fd, int backlog)
+static int double_fd(int fd, struct run_slot *slot, int backlog)
 {
-	struct run_slot *slot = run_slot(fd, true);
 	struct run_pair *p, probe;
 	int side, cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
 
-	if (!slot || slot->regs_lost || !pair_fill(fd, &probe))
+	if (run_pair_of(fd))
+		return 0;	/* another thread was faster */
+	if (slot->regs_lost || !pair_fill(fd, &probe))
 		return -1;
 	if (probe.type != SOCK_STREAM && probe.type != SOCK_SEQPACKET && probe.type != SOCK_DGRAM)
 		return -1;
@@ -211,7 +205,7 @@ int run_listen_side(int fd, int backlog)
 	side = run_side_move(side);
 	p = run_pair_new(fd, side);
 	if (!p) {
-		real.close(side);
+		run_close(side);
 		return -1;
 	}
 	pair_fill(fd, p);
@@ -219,12 +213,33 @@ int run_listen_side(int fd, int backlog)
 	if (bind_side(fd, side, p) || (p->listens && real.listen(side, backlog))) {
 		run_slot(side, true)->kind = RUN_NONE;
 		atomic_store(&p->refs, 0);
-		real.close(side);
+		run_close(side);
 		return -1;
 	}
 	run_pair_file(p);
 	pair_begin(fd, p);
 	return 0;
+}
+
+/**
+ * run_listen_side() - double a socket
+ * @fd: the program's own, bound
+ * @backlog: of listen(); -1 for datagrams
+ *
+ * One thread does it; the others do not wait, and use the program's own meanwhile.
+ *
+ * Return: 0, or -1 if it stays alone.
+ */
+int run_listen_side(int fd, int backlog)
+{
+	struct run_slot *slot = run_slot(fd, true);
+	int ret;
+
+	if (!slot || atomic_exchange(&slot->busy, true))
+		return -1;
+	ret = double_fd(fd, slot, backlog);
+	atomic_store(&slot->busy, false);
+	return ret;
 }
 
 EXPORT int listen(int fd, int backlog)
@@ -303,7 +318,7 @@ static int take_side(int fd, struct run_pair *p, struct sockaddr *addr, socklen_
 		if (n < 0)
 			return n;
 		if (!client_may(p, n)) {
-			real.close(n);
+			run_close(n);
 			continue;
 		}
 		run_slot_forget(n);

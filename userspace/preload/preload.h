@@ -40,6 +40,8 @@
  * Signals, threads, fork: close() and dup() take no lock.  The others that must
  * take one block signals meanwhile, and a forked child has all of them free.  A
  * child of vfork() shares our memory: it is told by its pid and changes nothing.
+ * A thread that is cancelled is so in the program's own call, where it would be, or
+ * in our connect(), which then closes what is ours; elsewhere not at all.
  */
 #ifndef RILL_PRELOAD_H
 #define RILL_PRELOAD_H
@@ -216,6 +218,7 @@ struct run_slot {
 	bool			inherits;	/* of them some that accept() hands on */
 	bool			own;		/* connect() went its own way */
 	bool			dupped;		/* another fd is the same socket */
+	atomic_bool		busy;		/* a thread is doubling it */
 	atomic_int		pair;
 	uint64_t		shadow_ino;	/* 0: of the socket made here */
 	uint64_t		path_dev, path_ino;	/* bound to this file */
@@ -334,6 +337,7 @@ bool run_is_packet_info(int level, int name);
 int run_dgram_connect(int fd, const struct sockaddr *addr, socklen_t len);
 
 /* fd.c */
+int run_close(int fd);
 void run_rights_sent(const struct msghdr *msg);
 
 /* poll.c */

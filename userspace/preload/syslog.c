@@ -5,6 +5,7 @@
  * front, the time, the name and the process as glibc writes them.
  *
  * Locking: one mutex, as in the C library; syslog() is not for signal handlers.
+ * Who has it is not cancelled.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -21,6 +22,21 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *ident;
 static int options, facility = LOG_USER, mask = 0xff, log_fd = -1;
 static bool was_stream;
+
+static int log_lock(void)
+{
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(&lock);
+	return cancel;
+}
+
+static void log_unlock(int cancel)
+{
+	pthread_mutex_unlock(&lock);
+	pthread_setcancelstate(cancel, NULL);
+}
 
 static void connect_log(void)
 {
@@ -78,14 +94,14 @@ static int head(char *line, size_t size, int priority, int *text)
 
 static void say(int priority, const char *format, va_list args)
 {
-	int saved = errno, text, n, add;
+	int saved = errno, text, n, add, cancel;
 	char line[LINE];
 
 	if (priority & ~(LOG_PRIMASK | LOG_FACMASK))
 		priority &= LOG_PRIMASK | LOG_FACMASK;
 	if (!(LOG_MASK(LOG_PRI(priority)) & mask))
 		return;
-	pthread_mutex_lock(&lock);
+	cancel = log_lock();
 	if (!(priority & LOG_FACMASK))
 		priority |= facility;
 	n = head(line, sizeof(line), priority, &text);
@@ -115,20 +131,22 @@ static void say(int priority, const char *format, va_list args)
 
 		if (fd >= 0) {
 			dprintf(fd, "%s\r\n", line + text);
-			real.close(fd);
+			run_close(fd);
 		}
 	}
 out:
 	if (!(options & (LOG_NDELAY)) && !run.family)
 		disconnect_log();
-	pthread_mutex_unlock(&lock);
+	log_unlock(cancel);
 	errno = saved;
 }
 
 EXPORT void openlog(const char *name, int option, int fac)
 {
+	int cancel;
+
 	RUN_ENTER();
-	pthread_mutex_lock(&lock);
+	cancel = log_lock();
 	if (name)
 		ident = name;
 	options = option;
@@ -136,27 +154,28 @@ EXPORT void openlog(const char *name, int option, int fac)
 		facility = fac;
 	if (option & LOG_NDELAY)
 		connect_log();
-	pthread_mutex_unlock(&lock);
+	log_unlock(cancel);
 }
 
 EXPORT void closelog(void)
 {
+	int cancel;
+
 	RUN_ENTER();
-	pthread_mutex_lock(&lock);
+	cancel = log_lock();
 	disconnect_log();
 	ident = NULL;
-	pthread_mutex_unlock(&lock);
+	log_unlock(cancel);
 }
 
 EXPORT int setlogmask(int new)
 {
-	int old;
+	int old, cancel = log_lock();
 
-	pthread_mutex_lock(&lock);
 	old = mask;
 	if (new)
 		mask = new;
-	pthread_mutex_unlock(&lock);
+	log_unlock(cancel);
 	return old;
 }
 

@@ -200,7 +200,7 @@ void run_pair_drop(struct run_slot *slot)
 	}
 	atomic_fetch_sub(&run_pairs_used, 1);
 	run_slot(side, true)->kind = RUN_NONE;
-	real.close(side);
+	run_close(side);
 }
 
 /* fd was closed, or is something else now. */
@@ -238,6 +238,7 @@ void run_slot_fresh(int fd)
 	slot->inherits = false;
 	slot->own = false;
 	slot->dupped = false;
+	atomic_store(&slot->busy, false);
 	slot->path_ino = 0;
 	slot->path_dev = 0;
 	atomic_store(&slot->kind, RUN_FRESH);
@@ -255,7 +256,7 @@ int run_side_move(int fd)
 	to = real.fcntl(fd, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, min);
 	if (to < 0)
 		return fd;
-	real.close(fd);
+	run_close(fd);
 	return to;
 }
 

@@ -137,6 +137,145 @@ static void no_room(int full)
 	exit(0);	/* which writes, too */
 }
 
+static int sides(void)
+{
+	int n = 0;
+
+	for (int fd = 100; fd < 1024; fd++)
+		n += raw_domain(fd) == family;
+	return n;
+}
+
+static struct address race_to;
+static pthread_barrier_t race_start;
+
+static void *race_send(void *arg)
+{
+	pthread_barrier_wait(&race_start);
+	CHECK(sendto(*(int *)arg, "x", 1, 0, &race_to.sa, race_to.len) == 1);
+	return NULL;
+}
+
+/* The first datagrams of a socket, by threads at once: it has one side. */
+static void race(int arg)
+{
+	int s = bound(TCP4, SOCK_DGRAM, &race_to), before = sides(), c;
+	pthread_t threads[4];
+	char byte;
+
+	(void)arg;
+	CHECK(before == 1);
+	pthread_barrier_init(&race_start, NULL, 4);
+	for (int i = 0; i < 100; i++) {
+		c = socket(AF_INET, SOCK_DGRAM, 0);
+		for (int j = 0; j < 4; j++)
+			CHECK(!pthread_create(&threads[j], NULL, race_send, &c));
+		for (int j = 0; j < 4; j++)
+			CHECK(!pthread_join(threads[j], NULL));
+		for (int j = 0; j < 4; j++)
+			CHECK(recv(s, &byte, 1, 0) == 1);
+		CHECK(sides() <= before + 1);
+		close(c);
+		CHECK(sides() == before);
+	}
+}
+
+static void *log_blocked(void *arg)
+{
+	syslog(LOG_INFO, "blocked");
+	return arg;
+}
+
+static void close_it(void *arg)
+{
+	close((long)arg);
+}
+
+static void *connect_blocked(void *arg)
+{
+	struct address *a = arg;
+	int c = socket(AF_INET, SOCK_STREAM, 0);
+
+	pthread_cleanup_push(close_it, (void *)(long)c);
+	connect(c, &a->sa, a->len);
+	pause();
+	pthread_cleanup_pop(1);
+	return NULL;
+}
+
+/* A thread that is cancelled in connect() or syslog() leaves nothing behind. */
+static void cancelled_connect(int arg)
+{
+	struct address a;
+	int l = bound(TCP4, SOCK_STREAM, &a), before = 0, after = 0;
+	pthread_t thread;
+	void *ret;
+
+	(void)arg;
+	CHECK(listen(l, 0) == 0);
+	client(SOCK_STREAM, &a);
+	for (int fd = 0; fd < 100; fd++)
+		before += fcntl(fd, F_GETFD) >= 0;
+	for (int i = 0; i < 8; i++) {
+		CHECK(!pthread_create(&thread, NULL, connect_blocked, &a));
+		/* Asleep, or on the way. */
+		if (i & 1)
+			usleep(30000);
+		CHECK(!pthread_cancel(thread) && !pthread_join(thread, &ret));
+		CHECK(ret == PTHREAD_CANCELED);
+	}
+	for (int fd = 0; fd < 100; fd++)
+		after += fcntl(fd, F_GETFD) >= 0;
+	CHECK(before == after);
+}
+
+static void cancelled_syslog(int arg)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	char buf[8192];
+	pthread_t thread;
+	void *ret;
+	int s, c;
+
+	(void)arg;
+	if (!access("/dev/log", F_OK))
+		SKIP("somebody has /dev/log");
+	s = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (bind(s, (struct sockaddr *)&un, sizeof(un)))
+		SKIP("no /dev/log can be made");
+	/* Until it is full: the next who logs must wait. */
+	c = socket(AF_UNIX, SOCK_DGRAM, 0);
+	while (sendto(c, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&un, sizeof(un)) == 1)
+		;
+	CHECK(!pthread_create(&thread, NULL, log_blocked, NULL));
+	usleep(100000);
+	unlink(un.sun_path);
+	CHECK(!pthread_cancel(thread));
+	usleep(100000);
+	while (recv(s, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	CHECK(!pthread_join(thread, &ret));
+	/* Nobody holds the lock. */
+	openlog("run_test", 0, LOG_USER);
+	closelog();
+}
+
+/* The same socket twice in one list, for other events: each entry gets its own. */
+static void poll_twice(int arg)
+{
+	struct address a;
+	int s = bound(TCP4, SOCK_DGRAM, &a), c = socket(AF_INET, SOCK_DGRAM, 0);
+	struct pollfd pfds[3] = { { .fd = s, .events = POLLPRI }, { .fd = s, .events = POLLIN },
+				  { .fd = s, .events = POLLIN | POLLRDNORM } };
+
+	(void)arg;
+	CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
+	CHECK(counted("run_sent_rill") == 1);
+	CHECK(poll(pfds, 3, -1) == 2);
+	CHECK(!pfds[0].revents && pfds[1].revents == POLLIN);
+	CHECK(pfds[2].revents == (POLLIN | POLLRDNORM));
+}
+
 int found_main(const char *word, char **args)
 {
 	(void)word;
@@ -151,6 +290,10 @@ const struct tap_case found_cases[] = {
 	{ "abstract name, a stranger and a connected receiver", stranger, ABSTRACT },
 	{ "no file may grow",			no_room, 0 },
 	{ "no room on the disk",		no_room, 1 },
+	{ "first datagrams by threads",		race, 0 },
+	{ "cancelled in connect",		cancelled_connect, 0 },
+	{ "cancelled in syslog",		cancelled_syslog, 0 },
+	{ "poll, a descriptor twice",		poll_twice, 0 },
 };
 
 const size_t found_count = TAP_COUNT(found_cases);

@@ -15,7 +15,9 @@ TESTS		+= $(OUTPUT)/tests/run_test
 
 RUN_TEST_SRC	:= $(wildcard $(SRC)/tests/run_test*.c)
 
+# pthread_cancel() looks for libgcc_s when it is needed: it is to be there.
 $(OUTPUT)/tests/run_test: $(RUN_TEST_SRC) $(SRC)/tests/run_test.h $(SRC)/tests/tap.h \
 		$(LIB_A) $(HEADERS) $(RUN_SO)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $(RUN_TEST_SRC) $(LIB_A)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $(RUN_TEST_SRC) $(LIB_A) \
+		-Wl,--no-as-needed -lgcc_s
