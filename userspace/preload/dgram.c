@@ -184,9 +184,10 @@ static bool is_fallback(int err)
 	       err != ENOMEM;
 }
 
-static bool may_wait(struct run_pair *p, int flags)
+/* The program's own socket says so, which other processes may have, too. */
+static bool may_wait(int fd, int flags)
 {
-	return !(flags & MSG_DONTWAIT) && !atomic_load(&p->nonblock);
+	return !(flags & MSG_DONTWAIT) && !(real.fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
 static int wait_for(int fd, struct run_pair *p, int side, short events, int option)
@@ -232,23 +233,9 @@ static ssize_t send_side(int fd, struct run_pair *p, const struct msghdr *msg, i
 			return -2;
 		if (errno != EAGAIN || p->domain != AF_UNIX)
 			return errno == EAGAIN ? -2 : -1;
-		if (!may_wait(p, flags))
+		if (!may_wait(fd, flags))
 			return -1;
 		if (wait_for(-1, p, atomic_load(&p->side), POLLOUT, SO_SNDTIMEO))
-			return -1;
-		(void)fd;
-	}
-}
-
-static ssize_t send_own(int fd, struct run_pair *p, const struct msghdr *msg, int flags)
-{
-	ssize_t n;
-
-	for (;;) {
-		n = real.sendmsg(fd, msg, flags);
-		if (n >= 0 || errno != EAGAIN || !p || !may_wait(p, flags))
-			return n;
-		if (wait_for(fd, p, -1, POLLOUT, SO_SNDTIMEO))
 			return -1;
 	}
 }
@@ -278,10 +265,10 @@ static ssize_t send_to(int fd, const struct msghdr *msg, int flags)
 	ssize_t ret;
 
 	if (domain != AF_UNIX && msg->msg_controllen)
-		return send_own(fd, p, msg, flags);
+		return real.sendmsg(fd, msg, flags);
 	n = find(fd, domain, msg->msg_name, msg->msg_namelen, names, &udp, &until);
 	if (!n)
-		return send_own(fd, p, msg, flags);
+		return real.sendmsg(fd, msg, flags);
 	if (!p) {
 		bind_sender(fd, domain);
 		p = double_it(fd);
@@ -302,7 +289,7 @@ static ssize_t send_to(int fd, const struct msghdr *msg, int flags)
 		cache_put(&udp, "", until);
 	run_count(errno == EACCES ? RUN_NOT_DENIED : errno == ECONNREFUSED ? RUN_NOT_PEER :
 		  RUN_NOT_OTHER);
-	return send_own(fd, p, msg, flags);
+	return real.sendmsg(fd, msg, flags);
 }
 
 /* Without an address: over the side if it is connected. */
@@ -317,7 +304,7 @@ static ssize_t send_connected(int fd, struct run_pair *p, const struct msghdr *m
 		if (errno == ECONNREFUSED || errno == ENOTCONN || errno == EDESTADDRREQ)
 			atomic_store(&p->connected, false);
 	}
-	return send_own(fd, p, msg, flags);
+	return real.sendmsg(fd, msg, flags);
 }
 
 int run_dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
@@ -494,11 +481,11 @@ static ssize_t recv_both(int fd, struct run_pair *p, struct msghdr *msg, int fla
 		for (int i = 0; i < 2; i++) {
 			bool own = i ? !own_first : own_first;
 
-			n = own ? real.recvmsg(fd, msg, flags) : recv_side(fd, p, msg, flags);
+			n = own ? real.recvmsg(fd, msg, flags | MSG_DONTWAIT) : recv_side(fd, p, msg, flags);
 			if (n >= 0 || (errno != EAGAIN && own))
 				return n;
 		}
-		if (flags & MSG_ERRQUEUE || !may_wait(p, flags)) {
+		if (flags & MSG_ERRQUEUE || !may_wait(fd, flags)) {
 			errno = EAGAIN;
 			return -1;
 		}

@@ -321,8 +321,11 @@ static int fcntl_pair(int fd, struct run_pair *p, int cmd, unsigned long arg)
 	switch (cmd) {
 	case F_GETFL:
 		ret = real.fcntl(fd, cmd);
-		return ret < 0 || atomic_load(&p->nonblock) ? ret : ret & ~O_NONBLOCK;
+		return ret < 0 || !p->listens || atomic_load(&p->nonblock) ? ret :
+		       ret & ~O_NONBLOCK;
 	case F_SETFL:
+		if (!p->listens)
+			break;
 		ret = real.fcntl(fd, cmd, arg | O_NONBLOCK);
 		if (!ret)
 			set_nonblock(p, arg & O_NONBLOCK);
@@ -335,6 +338,15 @@ static int fcntl_pair(int fd, struct run_pair *p, int cmd, unsigned long arg)
 	return real.fcntl(fd, cmd, arg);
 }
 
+/* A listener to be: another process that has it may make it non-blocking. */
+static void block_note(int fd, bool block)
+{
+	struct run_slot *slot = run_slot(fd, false);
+
+	if (slot && slot->block != RUN_BLOCK_UNKNOWN)
+		slot->block = block ? RUN_BLOCK_YES : RUN_BLOCK_NO;
+}
+
 static int fcntl_any(int fd, int cmd, unsigned long arg)
 {
 	struct run_pair *p = run_pair_of(fd);
@@ -344,6 +356,8 @@ static int fcntl_any(int fd, int cmd, unsigned long arg)
 		ret = fcntl_pair(fd, p, cmd, arg);
 	else
 		ret = real.fcntl(fd, cmd, arg);
+	if (!p && cmd == F_SETFL && !ret)
+		block_note(fd, !(arg & O_NONBLOCK));
 	if ((cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC) && ret >= 0)
 		share(fd, ret);
 	else if (p && cmd == F_SETFD && !is_ours())
@@ -390,6 +404,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	if (UNLIKELY(p)) {
 		switch (request) {
 		case FIONBIO:
+			if (!p->listens)
+				break;
 			set_nonblock(p, *(int *)arg);
 			return 0;
 		case FIOCLEX:
@@ -403,6 +419,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		}
 	}
 	ret = real.ioctl(fd, request, arg);
+	if (!p && request == FIONBIO && !ret)
+		block_note(fd, !*(int *)arg);
 	if (UNLIKELY(ret && request == SIOCATMARK && run_is_rill(fd))) {
 		/* There is no urgent data, so no mark either. */
 		*(int *)arg = 0;

@@ -9,6 +9,10 @@
  * program what it set (pair->nonblock).  Across exec() that is kept as the
  * side's SO_PRIORITY, which has no meaning otherwise.
  *
+ * Processes that share a socket and each call listen() have one side: the first has
+ * the name.  The others take a side whose name nobody looks for, since they must
+ * sleep in both likewise, and cannot tell whose O_NONBLOCK it is.
+ *
  * The side's permission is never wider than the placeholder's: it gets the mode
  * at listen() and chmod(), and accept() looks whether the file changed since.
  */
@@ -151,7 +155,16 @@ static int bind_side(int fd, int side, struct run_pair *p)
 			run_known_add(p->name, (struct sockaddr *)&p->addr, p->addr_len);
 			return 0;
 		}
-	return -1;
+	/* The own socket is another process's, too, or another thread's. */
+	if (!p->listens || errno != EADDRINUSE)
+		return -1;
+	n = snprintf(p->name, sizeof(p->name), "%s~%d.%d", names[n - 1], getpid(), fd);
+	mode = 0;
+	real.setsockopt(side, SOL_RILL, RILL_MODE, &mode, sizeof(mode));
+	if (n >= (int)sizeof(p->name) ||
+	    real.bind(side, (struct sockaddr *)&addr, run_rill_addr(&addr, p->name)))
+		return -1;
+	return 1;
 }
 
 /* Fill in a new pair of fd and side, but for its name. */
@@ -172,24 +185,27 @@ static bool pair_fill(int fd, struct run_pair *p)
 
 static void pair_begin(int fd, struct run_pair *p)
 {
+	struct run_slot *slot = run_slot(fd, true);
 	int flags = real.fcntl(fd, F_GETFL);
 
-	atomic_store(&p->nonblock, flags & O_NONBLOCK);
-	if (!(flags & O_NONBLOCK)) {
+	atomic_store(&p->nonblock, slot->block == RUN_BLOCK_UNKNOWN ? flags & O_NONBLOCK :
+		     slot->block == RUN_BLOCK_NO);
+	if (p->listens && !atomic_load(&p->nonblock)) {
 		int one = 1;
 
 		real.setsockopt(atomic_load(&p->side), SOL_SOCKET, SO_PRIORITY, &one, sizeof(one));
 		real.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	}
 	atomic_fetch_add(&run_pairs_used, 1);
-	atomic_store(&run_slot(fd, true)->kind, RUN_PAIR);
+	atomic_store(&slot->kind, RUN_PAIR);
 	run_regs_carry(fd, atomic_load(&p->side));
+	run_pair_aliases(fd);
 }
 
 static int double_fd(int fd, struct run_slot *slot, int backlog)
 {
 	struct run_pair *p, probe;
-	int side, cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
+	int ret, side, cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
 
 	if (run_pair_of(fd))
 		return 0;	/* another thread was faster */
@@ -210,7 +226,8 @@ static int double_fd(int fd, struct run_slot *slot, int backlog)
 	}
 	pair_fill(fd, p);
 	p->listens = backlog >= 0;
-	if (bind_side(fd, side, p) || (p->listens && real.listen(side, backlog))) {
+	ret = bind_side(fd, side, p);
+	if (ret < 0 || (p->listens && real.listen(side, backlog))) {
 		run_slot(side, true)->kind = RUN_NONE;
 		atomic_store(&p->refs, 0);
 		run_close(side);
@@ -218,7 +235,7 @@ static int double_fd(int fd, struct run_slot *slot, int backlog)
 	}
 	run_pair_file(p);
 	pair_begin(fd, p);
-	return 0;
+	return ret;
 }
 
 /**
@@ -228,7 +245,7 @@ static int double_fd(int fd, struct run_slot *slot, int backlog)
  *
  * One thread does it; the others do not wait, and use the program's own meanwhile.
  *
- * Return: 0, or -1 if it stays alone.
+ * Return: 0, 1 if another process has the name, or -1 if it stays alone.
  */
 int run_listen_side(int fd, int backlog)
 {
@@ -444,6 +461,8 @@ EXPORT int bind(int fd, __CONST_SOCKADDR_ARG arg, socklen_t len)
 	slot = run_slot(fd, false);
 	if (!slot || atomic_load(&slot->kind) != RUN_FRESH)
 		return 0;
+	if (!slot->dupped)
+		slot->block = real.fcntl(fd, F_GETFL) & O_NONBLOCK ? RUN_BLOCK_NO : RUN_BLOCK_YES;
 	if (addr->sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path) &&
 	    ((const struct sockaddr_un *)addr)->sun_path[0]) {
 		char path[sizeof(struct sockaddr_un)] = { 0 };
@@ -510,6 +529,18 @@ static const char *uidless(const char *name)
 	return at ? at : name;
 }
 
+/* The name of a side, as side_names() makes it, whichever of the processes it is of. */
+static bool is_name_of(const char *side, const char *name)
+{
+	size_t n;
+
+	side = uidless(side);
+	name = uidless(name);
+	n = strlen(name);
+	return !strncmp(side, name, n) && (!side[n] || (side[n] == '~' &&
+	       strspn(side + n + 1, "0123456789.") == strlen(side + n + 1)));
+}
+
 /* After exec(): sides that were inherited find their sockets by their names. */
 static void recover_side(int side, const int *fds, int n)
 {
@@ -527,7 +558,7 @@ static void recover_side(int side, const int *fds, int n)
 			continue;
 		count = side_names(fds[i], &probe, names);
 		for (int j = 0; j < count; j++) {
-			if (strcmp(uidless(names[j]), uidless(addr.srl_name)))
+			if (!is_name_of(addr.srl_name, names[j]))
 				continue;
 			run_slot_fresh(fds[i]);
 			p = run_pair_new(fds[i], side);

@@ -188,12 +188,8 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 		} else if (run_is_packet_info(level, name) && len >= 1 && int_value(value, len)) {
 			/* Datagrams must come over the program's own from now on. */
 			p = run_pair_of(fd);
-			if (p && !p->listens) {
-				if (!atomic_load(&p->nonblock))
-					real.fcntl(fd, F_SETFL,
-						   real.fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+			if (p && !p->listens)
 				run_slot_forget(fd);
-			}
 		} else if (level == SOL_SOCKET) {
 			p = run_pair_of(fd);
 			if (p && name != SO_PRIORITY)

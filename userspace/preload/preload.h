@@ -205,6 +205,10 @@ struct run_shadow {
 	int	level, name, value;
 };
 
+#define RUN_BLOCK_UNKNOWN	0
+#define RUN_BLOCK_YES		1
+#define RUN_BLOCK_NO		2
+
 /*
  * Locking: run_lock() of the fd for the registrations; kind and pair are
  * atomic; the options belong to whoever calls setsockopt().
@@ -219,6 +223,7 @@ struct run_slot {
 	bool			own;		/* connect() went its own way */
 	bool			dupped;		/* another fd is the same socket */
 	atomic_bool		busy;		/* a thread is doubling it */
+	uint8_t			block;		/* what bind() and F_SETFL left, RUN_BLOCK_... */
 	atomic_int		pair;
 	uint64_t		shadow_ino;	/* 0: of the socket made here */
 	uint64_t		path_dev, path_ino;	/* bound to this file */
@@ -252,6 +257,7 @@ enum run_kind run_kind(int fd);
 struct run_pair *run_pair_of(int fd);
 struct run_pair *run_pair_new(int fd, int side);
 void run_pair_share(int fd, int newfd);
+void run_pair_aliases(int fd);
 void run_pair_exec(struct run_pair *p);
 void run_pair_end(int fd);
 void run_pair_drop(struct run_slot *slot);

@@ -149,7 +149,7 @@ void run_pair_end(int fd)
 		return;
 	if (p->listens)
 		real.shutdown(atomic_load(&p->side), SHUT_RD);
-	if (!atomic_load(&p->nonblock))
+	if (p->listens && !atomic_load(&p->nonblock))
 		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	run_slots_each(0, INT32_MAX, end_one, p);
 }
@@ -178,6 +178,9 @@ void run_pair_share(int fd, int newfd)
 	to->inherits = from->inherits;
 	to->own = from->own;
 	to->dupped = true;
+	/* Either number may change it from now on. */
+	from->block = RUN_BLOCK_UNKNOWN;
+	to->block = RUN_BLOCK_UNKNOWN;
 	to->path_dev = from->path_dev;
 	to->path_ino = from->path_ino;
 	atomic_store(&to->pair, atomic_load(&from->pair));
@@ -186,6 +189,39 @@ void run_pair_share(int fd, int newfd)
 	atomic_store(&to->kind, atomic_load(&from->kind));
 	if (atomic_load(&to->kind) == RUN_PAIR)
 		run_pair_exec(&run_pairs[atomic_load(&to->pair)]);
+}
+
+struct alias {
+	int		fd;
+	struct stat	st;
+};
+
+static void alias_share(int fd, struct run_slot *slot, void *arg)
+{
+	struct alias *alias = arg;
+	struct run_slot *from = run_slot(alias->fd, true);
+	struct run_pair *p = run_pair_of(alias->fd);
+	struct stat st;
+
+	if (fd == alias->fd || !p || atomic_load(&slot->kind) != RUN_FRESH || !slot->dupped ||
+	    fstat(fd, &st) || st.st_ino != alias->st.st_ino || st.st_dev != alias->st.st_dev)
+		return;
+	atomic_store(&slot->pair, atomic_load(&from->pair));
+	atomic_fetch_add(&p->refs, 1);
+	atomic_store(&slot->kind, RUN_PAIR);
+	run_regs_carry(fd, atomic_load(&p->side));
+}
+
+/* fd has been doubled: so are the numbers that dup() gave it before. */
+void run_pair_aliases(int fd)
+{
+	struct run_slot *slot = run_slot(fd, true);
+	struct alias alias = { .fd = fd };
+
+	if (!slot->dupped || fstat(fd, &alias.st))
+		return;
+	run_slots_each(0, INT32_MAX, alias_share, &alias);
+	run_pair_exec(run_pair_of(fd));
 }
 
 /* One fd less has the doubled socket; the last one takes the side along. */
@@ -239,6 +275,7 @@ void run_slot_fresh(int fd)
 	slot->own = false;
 	slot->dupped = false;
 	atomic_store(&slot->busy, false);
+	slot->block = RUN_BLOCK_UNKNOWN;
 	slot->path_ino = 0;
 	slot->path_dev = 0;
 	atomic_store(&slot->kind, RUN_FRESH);

@@ -276,6 +276,99 @@ static void poll_twice(int arg)
 	CHECK(pfds[2].revents == (POLLIN | POLLRDNORM));
 }
 
+/* A number that dup() gave the socket before it listened, or was bound. */
+static void dup_before(int type)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 7 }, got;
+	int d, l, c, s, e = epoll_create1(0);
+	struct address a;
+	char byte;
+
+	address(&a, TCP4);
+	l = socket(AF_INET, type, 0);
+	d = dup(l);
+	CHECK(epoll_ctl(e, EPOLL_CTL_ADD, d, &ev) == 0);
+	CHECK(bind(l, &a.sa, a.len) == 0);
+	CHECK(type != SOCK_STREAM || listen(l, 8) == 0);
+	CHECK(getsockname(l, &a.sa, &a.len) == 0);
+	for (int i = 0; i < 2; i++) {
+		if (type == SOCK_STREAM) {
+			c = client(type, &a);
+			CHECK(raw_domain(c) == family);
+		} else {
+			c = socket(AF_INET, type, 0);
+			CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
+		}
+		CHECK(epoll_wait(e, &got, 1, WAIT_MS) == 1 && got.data.u64 == 7);
+		readable(d, true);
+		CHECK(!(fcntl(d, F_GETFL) & O_NONBLOCK));
+		if (type == SOCK_STREAM) {
+			s = accept(d, NULL, NULL);
+			talk(c, s);
+		} else {
+			CHECK(recv(d, &byte, 1, 0) == 1);
+		}
+		if (!i)
+			close(l);
+	}
+	CHECK(counted(type == SOCK_STREAM ? "run_accept_rill" : "run_received_rill") == 2);
+	close(d);
+	CHECK(type != SOCK_STREAM || side_of() < 0);
+}
+
+/* Bound before fork(), and every child listens. */
+static void listen_each(int kind)
+{
+	struct address a;
+	int l = bound(kind, SOCK_STREAM, &a), ready[2], c[3];
+	pid_t pids[3];
+	char byte;
+
+	CHECK(pipe(ready) == 0);
+	for (int i = 0; i < 3; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		CHECK(listen(l, 8) == 0);
+		CHECK(!(fcntl(l, F_GETFL) & O_NONBLOCK));
+		CHECK(write(ready[1], "x", 1) == 1);
+		c[0] = accept(l, NULL, NULL);
+		CHECK(c[0] >= 0 && write(c[0], "y", 1) == 1);
+		_exit(0);
+	}
+	for (int i = 0; i < 3; i++)
+		CHECK(read(ready[0], &byte, 1) == 1);
+	usleep(50000);
+	for (int i = 0; i < 3; i++) {
+		c[i] = i ? raw_client(SOCK_STREAM, &a) : client(SOCK_STREAM, &a);
+		CHECK(raw_domain(c[i]) == (i ? a.sa.sa_family : family));
+		CHECK(read(c[i], &byte, 1) == 1 && byte == 'y');
+	}
+	for (int i = 0; i < 3; i++)
+		tap_wait(pids[i]);
+	if (kind == PATH)
+		unlink(a.un.sun_path);
+}
+
+/* The file is not made non-blocking for others who have it. */
+static void dgram_blocks(int kind)
+{
+	struct address a;
+	int s = bound(kind, SOCK_DGRAM, &a), c = socket(a.sa.sa_family, SOCK_DGRAM, 0), on = 1;
+	char byte;
+
+	CHECK(side_of() > 0);
+	CHECK(!(syscall(SYS_fcntl, s, F_GETFL) & O_NONBLOCK));
+	CHECK(ioctl(s, FIONBIO, &on) == 0 && fcntl(s, F_GETFL) & O_NONBLOCK);
+	CHECK_ERR(recv(s, &byte, 1, 0), EAGAIN);
+	CHECK(fcntl(s, F_SETFL, 0) == 0);
+	CHECK_ERR(recv(s, &byte, 1, MSG_DONTWAIT), EAGAIN);
+	CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
+	CHECK(recv(s, &byte, 1, 0) == 1);
+	if (kind == PATH)
+		unlink(a.un.sun_path);
+}
+
 int found_main(const char *word, char **args)
 {
 	(void)word;
@@ -294,6 +387,12 @@ const struct tap_case found_cases[] = {
 	{ "cancelled in connect",		cancelled_connect, 0 },
 	{ "cancelled in syslog",		cancelled_syslog, 0 },
 	{ "poll, a descriptor twice",		poll_twice, 0 },
+	{ "a listener's dup of before",		dup_before, SOCK_STREAM },
+	{ "a receiver's dup of before",		dup_before, SOCK_DGRAM },
+	{ "TCP, each child listens",		listen_each, TCP4 },
+	{ "path, each child listens",		listen_each, PATH },
+	{ "UDP, the flags of the file",		dgram_blocks, TCP4 },
+	{ "datagrams by path, the flags of the file", dgram_blocks, PATH },
 };
 
 const size_t found_count = TAP_COUNT(found_cases);
