@@ -24,6 +24,9 @@
 
 #include "preload.h"
 
+#define MAX_FDS	256	/* sockets that exec() left open, to look at */
+#define AT_ONCE	64	/* more accept()s of other threads than may be under way */
+
 int run_side_socket(int type, bool cloexec)
 {
 	int x = real.socket(run.family, type | SOCK_NONBLOCK | (cloexec ? SOCK_CLOEXEC : 0), 0);
@@ -55,6 +58,8 @@ void run_pair_file(struct run_pair *p)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 	struct rill_owner owner;
+	struct rill_queue queue;
+	socklen_t len = sizeof(queue);
 	int mode, side = atomic_load(&p->side);
 	struct stat st;
 
@@ -72,6 +77,10 @@ void run_pair_file(struct run_pair *p)
 	if (real.setsockopt(side, SOL_RILL, RILL_OWNER, &owner, sizeof(owner)))
 		mode &= (mode >> 3) & (mode >> 6) & 07;
 	real.setsockopt(side, SOL_RILL, RILL_MODE, &mode, sizeof(mode));
+	/* Who is in the queue got there by the old mode, maybe after the change. */
+	if (p->path_st_mode && p->listens &&
+	    !real.getsockopt(side, SOL_RILL, RILL_QUEUE, &queue, &len))
+		atomic_store(&p->suspects, queue.rq_len + queue.rq_waiting + AT_ONCE);
 	p->path_uid = st.st_uid;
 	p->path_gid = st.st_gid;
 	p->path_mode = mode;
@@ -177,6 +186,7 @@ static bool pair_fill(int fd, struct run_pair *p)
 	p->path_dev = 0;
 	p->path_ino = 0;
 	p->path_st_mode = 0;
+	atomic_store(&p->suspects, 0);
 	atomic_store(&p->connected, false);
 	return !real.getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &p->domain, &len) &&
 	       !real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &p->type, &len) &&
@@ -294,13 +304,17 @@ static bool client_may(struct run_pair *p, int fd)
 	struct ucred cred;
 	gid_t groups[64];
 	socklen_t len = sizeof(cred), size = sizeof(groups);
-	unsigned int mode;
+	unsigned int mode, suspects;
 
 	if (!p->path_ino)
 		return true;
 	run_pair_file(p);
-	if (p->path_st_mode == st_mode && p->path_uid == uid && p->path_gid == gid)
-		return true;	/* the kernel has checked it, with what is so now */
+	if (p->path_st_mode == st_mode && p->path_uid == uid && p->path_gid == gid) {
+		suspects = atomic_load(&p->suspects);
+		if (!suspects)
+			return true;	/* the kernel has checked it, with what is so now */
+		atomic_compare_exchange_strong(&p->suspects, &suspects, suspects - 1);
+	}
 	if (real.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return false;
 	mode = p->path_mode;
@@ -541,8 +555,20 @@ static bool is_name_of(const char *side, const char *name)
 	       strspn(side + n + 1, "0123456789.") == strlen(side + n + 1)));
 }
 
-/* After exec(): sides that were inherited find their sockets by their names. */
-static void recover_side(int side, const int *fds, int n)
+/* Names of --map are anybody's; these are of nobody but us. */
+static bool is_side_name(const char *name)
+{
+	const char *at = uidless(name);
+
+	return at != name && (!strncmp(at, "/unix/", 6) || !strncmp(at, "/tcp/", 5) ||
+			      !strncmp(at, "/udp/", 5));
+}
+
+/*
+ * After exec(): sides that were inherited find their sockets by their names.  False:
+ * there is none.
+ */
+static bool recover_side(int side, const int *fds, int n)
 {
 	struct sockaddr_rill addr;
 	socklen_t len = sizeof(addr);
@@ -550,7 +576,7 @@ static void recover_side(int side, const int *fds, int n)
 	char names[2][RILL_NAME_SIZE];
 
 	if (real.getsockname(side, (struct sockaddr *)&addr, &len))
-		return;
+		return true;
 	for (int i = 0; i < n; i++) {
 		int count, priority = 0;
 
@@ -563,7 +589,7 @@ static void recover_side(int side, const int *fds, int n)
 			run_slot_fresh(fds[i]);
 			p = run_pair_new(fds[i], side);
 			if (!p)
-				return;
+				return false;
 			pair_fill(fds[i], p);
 			p->path_dev = probe.path_dev;
 			p->path_ino = probe.path_ino;
@@ -584,14 +610,15 @@ static void recover_side(int side, const int *fds, int n)
 				    x.st_ino == y.st_ino)
 					run_pair_share(fds[i], fds[k]);
 			}
-			return;
+			return true;
 		}
 	}
+	return !is_side_name(addr.srl_name);
 }
 
 void run_pairs_recover(void)
 {
-	int sides[64], fds[256], n_sides = 0, n_fds = 0, value;
+	int sides[64], fds[MAX_FDS], n_sides = 0, n_fds = 0, value;
 	struct dirent *entry;
 	socklen_t len;
 	struct stat st;
@@ -615,11 +642,13 @@ void run_pairs_recover(void)
 				continue;
 			if (n_sides < 64)
 				sides[n_sides++] = fd;
-		} else if (n_fds < 256) {
+		} else if (n_fds < MAX_FDS) {
 			fds[n_fds++] = fd;
 		}
 	}
 	closedir(dir);
 	for (int i = 0; i < n_sides; i++)
-		recover_side(sides[i], fds, n_fds);
+		/* One whose socket was closed on the way would keep the name for nobody. */
+		if (!recover_side(sides[i], fds, n_fds) && n_fds < MAX_FDS)
+			run_close(sides[i]);
 }

@@ -245,6 +245,8 @@ struct run_pair {
 	uint64_t		path_dev, path_ino;
 	/* Of the file when last looked at, and what the side's mode became. */
 	uint32_t		path_st_mode, path_uid, path_gid, path_mode;
+	/* How many more of accept() may have come before the side knew. */
+	atomic_uint		suspects;
 	char			name[RILL_NAME_SIZE];
 };
 

@@ -3,6 +3,7 @@
  * What a review of the library has found: each case failed before its mend.
  */
 #define _GNU_SOURCE
+#include <spawn.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -369,10 +370,74 @@ static void dgram_blocks(int kind)
 		unlink(a.un.sun_path);
 }
 
+/* Several who came after a chmod() that the side did not know of: none is let in. */
+static void chmod_window(int arg)
+{
+	mode_t old = umask(0);
+	struct address a;
+	int l = listener(PATH, SOCK_STREAM, &a), ready[2], end[2], c;
+	char byte;
+	pid_t pid;
+
+	(void)arg;
+	umask(old);
+	if (geteuid())
+		SKIP("needs root");
+	CHECK(pipe(ready) == 0 && pipe(end) == 0);
+	CHECK(syscall(SYS_chmod, a.un.sun_path, 0700) == 0);
+	pid = as_nobody();
+	if (!pid) {
+		struct sockaddr_rill addr = { .srl_family = family };
+		struct stat st;
+
+		CHECK(stat(a.un.sun_path, &st) == 0);
+		snprintf(addr.srl_name, sizeof(addr.srl_name), "user/0/unix/%llx:%llx",
+			 (long long)st.st_dev, (long long)st.st_ino);
+		for (int i = 0; i < 4; i++) {
+			c = syscall(SYS_socket, family, SOCK_STREAM, 0);
+			CHECK(syscall(SYS_connect, c, &addr, sizeof(addr)) == 0);
+		}
+		CHECK(write(ready[1], "x", 1) == 1);
+		close(end[1]);
+		_exit(read(end[0], &byte, 1) != 0);
+	}
+	CHECK(read(ready[0], &byte, 1) == 1);
+	c = client(SOCK_STREAM, &a);
+	CHECK(raw_domain(c) == family);
+	/* Ours is the first and the last. */
+	talk(c, accept(l, NULL, NULL));
+	CHECK(fcntl(l, F_SETFL, O_NONBLOCK) == 0);
+	CHECK_ERR(accept(l, NULL, NULL), EAGAIN);
+	close(end[1]);
+	tap_wait(pid);
+	unlink(a.un.sun_path);
+}
+
+/* A program started without the listener does not keep its name. */
+static void orphan(int arg)
+{
+	static char *args[] = { "run_test", "--as", "orphan", NULL };
+	posix_spawn_file_actions_t actions;
+	extern char **environ;
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a);
+	pid_t pid;
+
+	(void)arg;
+	CHECK(posix_spawn_file_actions_init(&actions) == 0);
+	CHECK(posix_spawn_file_actions_addclose(&actions, l) == 0);
+	CHECK(posix_spawn(&pid, "/proc/self/exe", &actions, NULL, args, environ) == 0);
+	tap_wait(pid);
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == family);
+}
+
 int found_main(const char *word, char **args)
 {
-	(void)word;
 	(void)args;
+	if (!strcmp(word, "orphan")) {
+		CHECK(sides() == 0);
+		return 0;
+	}
 	return -1;
 }
 
@@ -387,6 +452,8 @@ const struct tap_case found_cases[] = {
 	{ "cancelled in connect",		cancelled_connect, 0 },
 	{ "cancelled in syslog",		cancelled_syslog, 0 },
 	{ "poll, a descriptor twice",		poll_twice, 0 },
+	{ "a side without its listener",	orphan, 0 },
+	{ "clients after a chmod()",		chmod_window, 0 },
 	{ "a listener's dup of before",		dup_before, SOCK_STREAM },
 	{ "a receiver's dup of before",		dup_before, SOCK_DGRAM },
 	{ "TCP, each child listens",		listen_each, TCP4 },
