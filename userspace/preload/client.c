@@ -272,27 +272,8 @@ static int bind_client(int fd, const struct sockaddr_storage *to, int own, int d
 	return -1;
 }
 
-struct alias {
-	int	fd, x;
-	ino_t	ino;
-};
-
-static void alias_replace(int fd, struct run_slot *slot, void *arg)
-{
-	struct alias *alias = arg;
-	struct stat st;
-	int cloexec;
-
-	if (fd == alias->fd || atomic_load(&slot->kind) != RUN_FRESH || !slot->dupped ||
-	    fstat(fd, &st) || st.st_ino != alias->ino || !S_ISSOCK(st.st_mode))
-		return;
-	cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
-	real.dup3(alias->x, fd, cloexec ? O_CLOEXEC : 0);
-	atomic_store(&slot->kind, RUN_NONE);
-}
-
-/* Put x over fd, and over what dup() made of it, epoll sets included. */
-static void install(int fd, int x)
+/* Put x over fd, in its epoll sets too. */
+static void replace(int fd, int x)
 {
 	struct run_slot *slot = run_slot(fd, true);
 	struct run_reg regs[RUN_REGS];
@@ -301,11 +282,6 @@ static void install(int fd, int x)
 	sigset_t saved;
 
 	cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
-	if (slot && slot->dupped && !fstat(fd, &st)) {
-		struct alias alias = { .fd = fd, .x = x, .ino = st.st_ino };
-
-		run_slots_each(0, INT32_MAX, alias_replace, &alias);
-	}
 	run_lock(fd, &saved);
 	for (int i = 0; slot && i < slot->n_regs; i++) {
 		/* The kernel says whether it is still there. */
@@ -326,6 +302,49 @@ static void install(int fd, int x)
 		atomic_store(&slot->kind, RUN_NONE);
 	}
 	run_unlock(fd, &saved);
+}
+
+/* Other numbers of the same socket, by dup(). */
+struct alias {
+	int		fd, x;
+	struct stat	st;
+	bool		regs_lost;
+};
+
+static void alias_each(int fd, struct run_slot *slot, void *arg)
+{
+	struct alias *alias = arg;
+	struct stat st;
+
+	if (fd == alias->fd || atomic_load(&slot->kind) != RUN_FRESH || !slot->dupped ||
+	    fstat(fd, &st) || st.st_ino != alias->st.st_ino || st.st_dev != alias->st.st_dev)
+		return;
+	if (alias->x >= 0)
+		replace(fd, alias->x);
+	else
+		alias->regs_lost |= slot->regs_lost;
+}
+
+/* Is the socket in more epoll sets than we know, under any of its numbers? */
+static bool is_lost(int fd, struct run_slot *slot)
+{
+	struct alias alias = { .fd = fd, .x = -1 };
+
+	if (!slot || slot->regs_lost || !slot->dupped || fstat(fd, &alias.st))
+		return slot && slot->regs_lost;
+	run_slots_each(0, INT32_MAX, alias_each, &alias);
+	return alias.regs_lost;
+}
+
+/* Put x over fd, and over what dup() made of it. */
+static void install(int fd, int x)
+{
+	struct run_slot *slot = run_slot(fd, true);
+	struct alias alias = { .fd = fd, .x = x };
+
+	if (slot && slot->dupped && !fstat(fd, &alias.st))
+		run_slots_each(0, INT32_MAX, alias_each, &alias);
+	replace(fd, x);
 	run_close(x);
 }
 
@@ -361,7 +380,7 @@ static int connect_rill(int fd, int domain, int type, const struct sockaddr *add
 	if (!n)
 		goto own;
 	why = RUN_NOT_EPOLL;
-	if (slot && slot->regs_lost)
+	if (is_lost(fd, slot))
 		goto own;
 	why = RUN_NOT_BOUND;
 	if (domain == AF_UNIX &&

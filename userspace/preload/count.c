@@ -121,7 +121,7 @@ void run_count(enum run_count what)
 	char *text;
 
 	atomic_fetch_add_explicit(&counts[what], 1, memory_order_relaxed);
-	if (UNLIKELY(run.pid != getpid()))
+	if (UNLIKELY(!run_is_ours()))
 		goto out;
 	if (UNLIKELY(atomic_load(&file_state) == 0) &&
 	    atomic_compare_exchange_strong(&file_state, &none, 1)) {
@@ -197,7 +197,7 @@ void run_count_exit(void)
 	size_t n = 0;
 	struct stat st;
 
-	if (run.pid != getpid())
+	if (!run_is_ours())
 		return;
 	if (atomic_load(&file_text))
 		file_end();

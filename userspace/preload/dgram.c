@@ -399,21 +399,17 @@ static bool sender(struct run_pair *p, const struct sockaddr_rill *from, struct 
 static bool is_peer_inet(const struct run_addr *from, const struct run_addr *peer)
 {
 	struct run_addr a = *from, b = *peer;
+	const struct sockaddr_in *a4 = (void *)&a.ss, *b4 = (void *)&b.ss;
+	const struct sockaddr_in6 *a6 = (void *)&a.ss, *b6 = (void *)&b.ss;
 
 	run_addr_unmap(&a);
 	run_addr_unmap(&b);
 	if (a.ss.ss_family != b.ss.ss_family)
 		return false;
-	if (a.ss.ss_family == AF_INET) {
-		const struct sockaddr_in *x = (void *)&a.ss, *y = (void *)&b.ss;
-
-		return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
-	} else {
-		const struct sockaddr_in6 *x = (void *)&a.ss, *y = (void *)&b.ss;
-
-		return x->sin6_port == y->sin6_port &&
-		       IN6_ARE_ADDR_EQUAL(&x->sin6_addr, &y->sin6_addr);
-	}
+	if (a.ss.ss_family == AF_INET)
+		return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	return a6->sin6_port == b6->sin6_port &&
+	       IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
 }
 
 /*
@@ -481,7 +477,8 @@ static ssize_t recv_both(int fd, struct run_pair *p, struct msghdr *msg, int fla
 		for (int i = 0; i < 2; i++) {
 			bool own = i ? !own_first : own_first;
 
-			n = own ? real.recvmsg(fd, msg, flags | MSG_DONTWAIT) : recv_side(fd, p, msg, flags);
+			n = own ? real.recvmsg(fd, msg, flags | MSG_DONTWAIT) :
+			    recv_side(fd, p, msg, flags);
 			if (n >= 0 || (errno != EAGAIN && own))
 				return n;
 		}

@@ -19,12 +19,6 @@
 
 #define CHILD_FDS	256	/* how far a child of vfork() looks for a dup */
 
-/* Are the tables ours?  Asked only when there is something to do to them. */
-static bool is_ours(void)
-{
-	return run.pid == getpid();
-}
-
 /*
  * Is the socket of fd also under a number outside first to last?  Only a child of
  * vfork() must ask so, whose own dups are in no table.
@@ -63,7 +57,7 @@ static void child_inherit(int fd, int newfd)
 /* newfd was made from fd. */
 static void share(int fd, int newfd)
 {
-	if (is_ours())
+	if (run_is_ours())
 		run_pair_share(fd, newfd);
 	else
 		child_inherit(fd, newfd);
@@ -117,7 +111,7 @@ EXPORT int close(int fd)
 	kind = run_kind(fd);
 	if (LIKELY(kind == RUN_NONE))
 		return real.close(fd);
-	if (!is_ours()) {
+	if (!run_is_ours()) {
 		child_close(fd);
 		return kind == RUN_SIDE ? 0 : real.close(fd);
 	}
@@ -135,7 +129,8 @@ EXPORT int fclose(FILE *file)
 	if (file) {
 		int fd = fileno(file);
 
-		if (fd >= 0 && run_kind(fd) != RUN_NONE && run_kind(fd) != RUN_SIDE && is_ours())
+		if (fd >= 0 && run_kind(fd) != RUN_NONE && run_kind(fd) != RUN_SIDE &&
+		    run_is_ours())
 			run_slot_forget(fd);
 	}
 	return real.fclose(file);
@@ -197,7 +192,7 @@ static void range_child(struct range *r)
 static int range_close(unsigned int first, unsigned int last, int flags)
 {
 	static __thread struct range r;
-	bool ours = is_ours(), marks = flags & CLOSE_RANGE_CLOEXEC;
+	bool ours = run_is_ours(), marks = flags & CLOSE_RANGE_CLOEXEC;
 	unsigned int from = first;
 	int max = last > INT32_MAX ? INT32_MAX : (int)last;
 
@@ -260,7 +255,7 @@ static void make_way(int fd)
 {
 	int to, cloexec;
 
-	if (LIKELY(run_kind(fd) != RUN_SIDE) || !is_ours())
+	if (LIKELY(run_kind(fd) != RUN_SIDE) || !run_is_ours())
 		return;
 	for (int i = 0; i < RUN_PAIRS; i++) {
 		struct run_pair *p = &run_pairs[i];
@@ -270,7 +265,12 @@ static void make_way(int fd)
 		cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
 		to = real.fcntl(fd, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, fd + 1);
 		if (to < 0)
+			to = real.fcntl(fd, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, 3);
+		if (to < 0) {
+			/* Nowhere to go. */
+			run_pair_stop(p);
 			return;
+		}
 		/* Epoll entries of the old number end with it: see rill-run(1). */
 		run_side_mark(to);
 		atomic_store(&p->side, to);
@@ -352,7 +352,7 @@ static int fcntl_any(int fd, int cmd, unsigned long arg)
 	struct run_pair *p = run_pair_of(fd);
 	int ret;
 
-	if (UNLIKELY(p && is_ours()))
+	if (UNLIKELY(p && run_is_ours()))
 		ret = fcntl_pair(fd, p, cmd, arg);
 	else
 		ret = real.fcntl(fd, cmd, arg);
@@ -360,7 +360,7 @@ static int fcntl_any(int fd, int cmd, unsigned long arg)
 		block_note(fd, !(arg & O_NONBLOCK));
 	if ((cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC) && ret >= 0)
 		share(fd, ret);
-	else if (p && cmd == F_SETFD && !is_ours())
+	else if (p && cmd == F_SETFD && !run_is_ours())
 		child_inherit(fd, fd);
 	return ret;
 }
@@ -411,7 +411,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		case FIOCLEX:
 		case FIONCLEX:
 			ret = real.ioctl(fd, request, arg);
-			if (is_ours())
+			if (run_is_ours())
 				run_pair_exec(p);
 			else
 				child_inherit(fd, fd);

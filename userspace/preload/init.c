@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "preload.h"
 
@@ -48,11 +49,45 @@ static int family_now(void)
 	return atoi(text);
 }
 
+/* In a page that the kernel empties for the child of any fork; 1: it is ours. */
+static atomic_int *is_own_memory;
+
 static void fork_child(void)
 {
 	run.pid = getpid();
+	if (is_own_memory)
+		atomic_store(is_own_memory, 1);
 	run_locks_reset();
 	run_count_fork();
+}
+
+/*
+ * Are the tables ours, and not those of the parent whose memory we share?  A child
+ * that was forked past the C library takes them over here.
+ */
+bool run_is_ours(void)
+{
+	if (LIKELY(run.pid == getpid()))
+		return true;
+	if (!is_own_memory || atomic_load(is_own_memory))
+		return false;
+	fork_child();
+	return true;
+}
+
+static void own_memory_start(void)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return;
+	if (madvise(page, size, MADV_WIPEONFORK)) {
+		munmap(page, size);
+		return;
+	}
+	is_own_memory = page;
+	atomic_store(is_own_memory, 1);
 }
 
 void run_start(void)
@@ -66,6 +101,7 @@ void run_start(void)
 #undef X
 	run_is_up = true;
 	run.pid = getpid();
+	own_memory_start();
 	run.verbose = number_of("RILL_RUN_VERBOSE");
 	run.rcvbuf = number_of("RILL_RUN_RCVBUF");
 	run.sndbuf = number_of("RILL_RUN_SNDBUF");

@@ -379,6 +379,12 @@ static bool side_is_dead(struct run_pair *p)
 	return real.poll(&pfd, 1, 0) == 1 && pfd.revents & POLLRDHUP;
 }
 
+/* What the program is to hear of; the next try would be in vain. */
+static bool is_limit(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+}
+
 int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	/* Mostly the side goes first, but nobody waits for ever. */
@@ -408,8 +414,12 @@ int run_pair_accept(int fd, struct run_pair *p, struct sockaddr *addr, socklen_t
 				run_pair_end(fd);
 				return real.accept4(fd, addr, len, flags);
 			}
-			if (errno != EAGAIN && (own || errno == EMFILE || errno == ENFILE))
+			if (own ? errno != EAGAIN : is_limit(errno))
 				return -1;
+			if (!own && (errno == EBADF || errno == ENOTSOCK)) {
+				run_pair_stop(p);
+				return real.accept4(fd, addr, len, flags);
+			}
 		}
 		if (atomic_load(&p->nonblock)) {
 			errno = EAGAIN;

@@ -39,7 +39,8 @@
  *
  * Signals, threads, fork: close() and dup() take no lock.  The others that must
  * take one block signals meanwhile, and a forked child has all of them free.  A
- * child of vfork() shares our memory: it is told by its pid and changes nothing.
+ * child of vfork() shares our memory: it is told by its pid, and that memory is not
+ * wiped, and changes nothing.
  * A thread that is cancelled is so in the program's own call, where it would be, or
  * in our connect(), which then closes what is ours; elsewhere not at all.
  */
@@ -135,12 +136,13 @@ struct run_config {
 	bool	unix_on, tcp_on, udp_on;
 	bool	verbose;
 	int	rcvbuf, sndbuf;	/* 0: as AF_RILL has them */
-	pid_t	pid;		/* another one: we are a child of vfork() */
+	pid_t	pid;		/* another one: we are a child, see run_is_ours() */
 };
 
 extern struct run_config run;
 extern bool run_is_up;
 void run_start(void);
+bool run_is_ours(void);
 
 /* First thing in every call: a constructor elsewhere may run before ours. */
 #define RUN_ENTER() do {						\
@@ -262,6 +264,7 @@ void run_pair_share(int fd, int newfd);
 void run_pair_aliases(int fd);
 void run_pair_exec(struct run_pair *p);
 void run_pair_end(int fd);
+void run_pair_stop(struct run_pair *p);
 void run_pair_drop(struct run_slot *slot);
 void run_slot_forget(int fd);
 void run_slot_fresh(int fd);

@@ -130,16 +130,33 @@ void run_pair_exec(struct run_pair *p)
 	real.fcntl(atomic_load(&p->side), F_SETFD, of.inherited ? 0 : FD_CLOEXEC);
 }
 
+struct end {
+	struct run_pair	*pair;
+	bool		block;
+};
+
 static void end_one(int fd, struct run_slot *slot, void *arg)
 {
-	if (is_of_pair(slot, arg))
-		run_slot_forget(fd);
+	struct end *end = arg;
+
+	if (!is_of_pair(slot, end->pair))
+		return;
+	if (end->block)
+		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	run_slot_forget(fd);
+}
+
+/* The side is of no use any more: the socket is as the program made it, under all fds. */
+void run_pair_stop(struct run_pair *p)
+{
+	struct end end = { .pair = p, .block = p->listens && !atomic_load(&p->nonblock) };
+
+	run_slots_each(0, INT32_MAX, end_one, &end);
 }
 
 /*
- * The socket goes where the side cannot follow: it is as the program made it from
- * now on, under all of its fds.  Clients of a listener are refused by the side,
- * whoever else has it, and so go to the program's own.
+ * The socket goes where the side cannot follow.  Clients of a listener are refused
+ * by the side, whoever else has it, and so go to the program's own.
  */
 void run_pair_end(int fd)
 {
@@ -149,9 +166,7 @@ void run_pair_end(int fd)
 		return;
 	if (p->listens)
 		real.shutdown(atomic_load(&p->side), SHUT_RD);
-	if (p->listens && !atomic_load(&p->nonblock))
-		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-	run_slots_each(0, INT32_MAX, end_one, p);
+	run_pair_stop(p);
 }
 
 /* newfd is the same socket as fd. */
@@ -236,7 +251,9 @@ void run_pair_drop(struct run_slot *slot)
 	}
 	atomic_fetch_sub(&run_pairs_used, 1);
 	run_slot(side, true)->kind = RUN_NONE;
-	run_close(side);
+	/* Somebody may have closed it past us, and the number be another's. */
+	if (run_is_rill(side))
+		run_close(side);
 }
 
 /* fd was closed, or is something else now. */

@@ -431,6 +431,87 @@ static void orphan(int arg)
 	CHECK(raw_domain(client(SOCK_STREAM, &a)) == family);
 }
 
+/* A number that dup() gave a client's socket, in an epoll set. */
+static void epoll_alias(int arg)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 9 }, got;
+	int e = epoll_create1(0), l, c, d;
+	struct address a;
+
+	(void)arg;
+	l = listener(TCP4, SOCK_STREAM, &a);
+	c = socket(AF_INET, SOCK_STREAM, 0);
+	d = dup(c);
+	CHECK(epoll_ctl(e, EPOLL_CTL_ADD, d, &ev) == 0);
+	CHECK(connect(c, &a.sa, a.len) == 0 && raw_domain(d) == family);
+	CHECK(write(accept(l, NULL, NULL), "x", 1) == 1);
+	CHECK(epoll_wait(e, &got, 1, WAIT_MS) == 1 && got.data.u64 == 9);
+	CHECK(epoll_ctl(e, EPOLL_CTL_DEL, d, NULL) == 0);
+}
+
+/* A child past fork() closes a listener, and has another socket at its number. */
+static void raw_fork(int arg)
+{
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a), one = 1;
+	pid_t pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	(void)arg;
+	if (!pid) {
+		CHECK(close(l) == 0 && sides() == 0);
+		CHECK(dup2(listener(TCP4, SOCK_STREAM, &a), l) == l);
+		CHECK(raw_domain(client(SOCK_STREAM, &a)) == family);
+		closefrom(3);
+		CHECK(sides() == 0);
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) == 3);
+		CHECK(ioctl(3, FIONBIO, &one) == 0);
+		CHECK(syscall(SYS_fcntl, 3, F_GETFL) & O_NONBLOCK);
+		_exit(0);
+	}
+	tap_wait(pid);
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == family);
+}
+
+/* The side has nowhere to go; arg: the program has every number. */
+static void no_way(int full)
+{
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a), x = side_of();
+	struct rlimit limit;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = x + 1;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	while (full && dup(STDIN_FILENO) >= 0)
+		;
+	CHECK(dup2(STDIN_FILENO, x) == x);
+	CHECK(raw_domain(x) == -1);
+	CHECK(close(x) == 0);
+	if (full) {
+		close(4 + (l == 4));
+		CHECK(!(syscall(SYS_fcntl, l, F_GETFL) & O_NONBLOCK));
+	}
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == (full ? AF_INET : family));
+	CHECK(accept(l, NULL, NULL) >= 0);
+}
+
+/* Somebody closes the side past the library. */
+static void side_gone(int other)
+{
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a), x = side_of();
+	struct stat st;
+
+	CHECK(syscall(SYS_close_range, x, x, 0) == 0);
+	if (other)
+		CHECK(syscall(SYS_dup3, STDIN_FILENO, x, 0) == x);
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET);
+	CHECK(accept(l, NULL, NULL) >= 0);
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET);
+	CHECK(accept(l, NULL, NULL) >= 0);
+	CHECK(fstat(x, &st) == (other ? 0 : -1));
+}
+
 int found_main(const char *word, char **args)
 {
 	(void)args;
@@ -453,6 +534,12 @@ const struct tap_case found_cases[] = {
 	{ "cancelled in syslog",		cancelled_syslog, 0 },
 	{ "poll, a descriptor twice",		poll_twice, 0 },
 	{ "a side without its listener",	orphan, 0 },
+	{ "a client's dup in epoll",		epoll_alias, 0 },
+	{ "a fork past the library",		raw_fork, 0 },
+	{ "a side at the limit of files",	no_way, 0 },
+	{ "a side, and no number is free",	no_way, 1 },
+	{ "a side that was closed",		side_gone, 0 },
+	{ "a side's number is another file's",	side_gone, 1 },
 	{ "clients after a chmod()",		chmod_window, 0 },
 	{ "a listener's dup of before",		dup_before, SOCK_STREAM },
 	{ "a receiver's dup of before",		dup_before, SOCK_DGRAM },
