@@ -419,6 +419,13 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		}
 	}
 	ret = real.ioctl(fd, request, arg);
+	if (UNLIKELY(p && !p->listens && request == FIONREAD && !ret)) {
+		int side = 0;
+
+		/* Either may be the next: room for the larger. */
+		if (!real.ioctl(atomic_load(&p->side), FIONREAD, &side) && side > *(int *)arg)
+			*(int *)arg = side;
+	}
 	if (!p && request == FIONBIO && !ret)
 		block_note(fd, !*(int *)arg);
 	if (UNLIKELY(ret && request == SIOCATMARK && run_is_rill(fd))) {

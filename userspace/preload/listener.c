@@ -48,6 +48,9 @@ static bool path_of(const struct run_pair *p, char *path)
 	if (p->domain != AF_UNIX || p->addr_len <= offsetof(struct sockaddr_un, sun_path) ||
 	    !un->sun_path[0])
 		return false;
+	/* One that fills it has a length of one more, for the end that is not there. */
+	if (n > sizeof(un->sun_path))
+		n = sizeof(un->sun_path);
 	memcpy(path, un->sun_path, n);
 	path[n] = '\0';
 	return true;
@@ -488,7 +491,7 @@ EXPORT int bind(int fd, __CONST_SOCKADDR_ARG arg, socklen_t len)
 	if (!slot->dupped)
 		slot->block = real.fcntl(fd, F_GETFL) & O_NONBLOCK ? RUN_BLOCK_NO : RUN_BLOCK_YES;
 	if (addr->sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path) &&
-	    ((const struct sockaddr_un *)addr)->sun_path[0]) {
+	    len <= sizeof(struct sockaddr_un) && ((const struct sockaddr_un *)addr)->sun_path[0]) {
 		char path[sizeof(struct sockaddr_un)] = { 0 };
 		struct stat st;
 

@@ -87,7 +87,7 @@ static void shadow_set(int fd, int level, int name, int value)
 	for (i = 0; i < slot->n_shadows; i++)
 		if (slot->shadows[i].level == level && slot->shadows[i].name == name)
 			break;
-	if (i == RUN_SHADOWS)
+	if (i >= RUN_SHADOWS)
 		return;
 	slot->shadows[i] = (struct run_shadow){ level, name, value };
 	if (i == slot->n_shadows)

@@ -11,7 +11,9 @@
  * a longer list.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "preload.h"
@@ -22,6 +24,13 @@
 
 #define FEW	64	/* fds that fit on the stack */
 
+/* A longer list, without malloc(): poll() is for signal handlers, too. */
+struct list {
+	struct pollfd	few[FEW];
+	struct pollfd	*all;
+	size_t		size;		/* of what is mapped */
+};
+
 /*
  * After EINTR: would the kernel have gone on with a call that restarts?  If every
  * handler that there is has SA_RESTART, it would.
@@ -30,7 +39,7 @@ bool run_restart(void)
 {
 	struct sigaction sa;
 
-	for (int sig = 1; sig < SIGRTMAX; sig++) {
+	for (int sig = 1; sig <= SIGRTMAX; sig++) {
 		if (sigaction(sig, NULL, &sa))
 			continue;
 		if (!(sa.sa_flags & SA_SIGINFO) &&
@@ -124,20 +133,56 @@ static bool any_pair(const struct pollfd *fds, nfds_t n)
 	return false;
 }
 
+static bool list_make(struct list *list, size_t n)
+{
+	list->all = list->few;
+	list->size = 0;
+	if (n <= FEW)
+		return true;
+	list->size = n * sizeof(*list->all);
+	list->all = mmap(NULL, list->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+	if (list->all != MAP_FAILED)
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
+static void list_end(void *arg)
+{
+	struct list *list = arg;
+	int err = errno;
+
+	if (list->size)
+		munmap(list->all, list->size);
+	errno = err;
+}
+
+/* The thread may be cancelled here. */
+static int list_poll(struct list *list, nfds_t n, const struct timespec *timeout,
+		     const sigset_t *mask,
+		     int (*how)(struct pollfd *, nfds_t, const struct timespec *,
+				const sigset_t *))
+{
+	int ret;
+
+	pthread_cleanup_push(list_end, list);
+	ret = how(list->all, n, timeout, mask);
+	pthread_cleanup_pop(0);
+	return ret;
+}
+
 static int poll_both(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 		     const sigset_t *mask)
 {
-	struct pollfd few[FEW], *all = few;
+	struct pollfd *all;
+	struct list list;
 	nfds_t total;
 	int ret, count;
 
-	if (n * 2 > FEW) {
-		all = malloc(n * 2 * sizeof(*all));
-		if (!all) {
-			errno = ENOMEM;
-			return -1;
-		}
-	}
+	if (!list_make(&list, n * 2))
+		return -1;
+	all = list.all;
 again:
 	total = n;
 	count = 0;
@@ -149,7 +194,7 @@ again:
 			all[total++] = (struct pollfd){ .fd = atomic_load(&p->side),
 				.events = (fds[i].events & (POLLIN | POLLRDNORM)) | POLLRDHUP };
 	}
-	ret = real.ppoll(all, total, timeout, mask);
+	ret = list_poll(&list, total, timeout, mask, real.ppoll);
 	if (ret >= 0) {
 		nfds_t side = n;
 
@@ -163,18 +208,15 @@ again:
 					run_pair_end(fds[i].fd);
 					goto again;
 				}
-				fds[i].revents |= all[side++].revents & fds[i].events;
+				/* An error is one of the next call, whatever is waited for. */
+				fds[i].revents |= all[side++].revents &
+						  (fds[i].events | POLLERR);
 			}
 			count += !!fds[i].revents;
 		}
 		ret = count;
 	}
-	if (all != few) {
-		int err = errno;
-
-		free(all);
-		errno = err;
-	}
+	list_end(&list);
 	return ret;
 }
 
@@ -242,16 +284,13 @@ static bool select_has_pair(int n, const fd_set *in)
 static int select_both(int n, fd_set *in, fd_set *out, fd_set *except,
 		       const struct timespec *timeout, const sigset_t *mask)
 {
-	struct pollfd few[FEW], *all = few;
 	int total = 0, count = 0, ret;
+	struct pollfd *all;
+	struct list list;
 
-	if (n > FEW) {
-		all = malloc(n * sizeof(*all));
-		if (!all) {
-			errno = ENOMEM;
-			return -1;
-		}
-	}
+	if (!list_make(&list, n))
+		return -1;
+	all = list.all;
 	for (int fd = 0; fd < n; fd++) {
 		short events = (in_set(fd, in) ? POLLIN : 0) | (in_set(fd, out) ? POLLOUT : 0) |
 			       (in_set(fd, except) ? POLLPRI : 0);
@@ -259,7 +298,7 @@ static int select_both(int n, fd_set *in, fd_set *out, fd_set *except,
 		if (events)
 			all[total++] = (struct pollfd){ .fd = fd, .events = events };
 	}
-	ret = ppoll(all, total, timeout, mask);
+	ret = list_poll(&list, total, timeout, mask, ppoll);
 	for (int i = 0; ret >= 0 && i < total; i++)
 		if (all[i].revents & POLLNVAL) {
 			errno = EBADF;
@@ -281,12 +320,7 @@ static int select_both(int n, fd_set *in, fd_set *out, fd_set *except,
 		else
 			set_clear(all[i].fd, except);
 	}
-	if (all != few) {
-		int err = errno;
-
-		free(all);
-		errno = err;
-	}
+	list_end(&list);
 	return ret < 0 ? ret : count;
 }
 

@@ -76,20 +76,20 @@ static void disconnect_log(void)
 static int head(char *line, size_t size, int priority, int *text)
 {
 	time_t now = time(NULL);
-	char when[32];
-	struct tm tm;
+	char pid[16] = "";
+	struct tm tm = { 0 };
 	int n;
 
 	localtime_r(&now, &tm);
-	if (!strftime(when, sizeof(when), "%h %e %T", &tm))
-		when[0] = '\0';
-	n = snprintf(line, size, "<%d>%s ", priority, when);
-	*text = n;
-	n += snprintf(line + n, size - n, "%s",
-		      ident ? ident : program_invocation_short_name);
 	if (options & LOG_PID)
-		n += snprintf(line + n, size - n, "[%d]", getpid());
-	return n + snprintf(line + n, size - n, ": ");
+		snprintf(pid, sizeof(pid), "[%d]", getpid());
+	/* As in English, whatever the program's own language is. */
+	*text = snprintf(line, size, "<%d>%.3s %2d %02d:%02d:%02d ", priority,
+			 &"JanFebMarAprMayJunJulAugSepOctNovDec"[tm.tm_mon % 12 * 3],
+			 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	n = *text + snprintf(line + *text, size - *text, "%s%s: ",
+			     ident ? ident : program_invocation_short_name, pid);
+	return n < (int)size ? n : (int)size - 1;
 }
 
 static void say(int priority, const char *format, va_list args)

@@ -416,9 +416,8 @@ static void chmod_window(int arg)
 /* A program started without the listener does not keep its name. */
 static void orphan(int arg)
 {
-	static char *args[] = { "run_test", "--as", "orphan", NULL };
+	char *const args[] = { "run_test", "--as", "orphan", NULL };
 	posix_spawn_file_actions_t actions;
-	extern char **environ;
 	struct address a;
 	int l = listener(TCP4, SOCK_STREAM, &a);
 	pid_t pid;
@@ -458,14 +457,12 @@ static void raw_fork(int arg)
 
 	(void)arg;
 	if (!pid) {
+		int pair[2];
+
 		CHECK(close(l) == 0 && sides() == 0);
-		CHECK(dup2(listener(TCP4, SOCK_STREAM, &a), l) == l);
-		CHECK(raw_domain(client(SOCK_STREAM, &a)) == family);
-		closefrom(3);
-		CHECK(sides() == 0);
-		CHECK(socket(AF_INET, SOCK_STREAM, 0) == 3);
-		CHECK(ioctl(3, FIONBIO, &one) == 0);
-		CHECK(syscall(SYS_fcntl, 3, F_GETFL) & O_NONBLOCK);
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && pair[0] == l);
+		CHECK(ioctl(l, FIONBIO, &one) == 0);
+		CHECK(syscall(SYS_fcntl, l, F_GETFL) & O_NONBLOCK);
 		_exit(0);
 	}
 	tap_wait(pid);
@@ -495,21 +492,92 @@ static void no_way(int full)
 	CHECK(accept(l, NULL, NULL) >= 0);
 }
 
+static void *accept_one(void *arg)
+{
+	CHECK(accept(*(int *)arg, NULL, NULL) >= 0);
+	return NULL;
+}
+
 /* Somebody closes the side past the library. */
 static void side_gone(int other)
 {
 	struct address a;
 	int l = listener(TCP4, SOCK_STREAM, &a), x = side_of();
+	pthread_t thread;
 	struct stat st;
+	clock_t used;
 
 	CHECK(syscall(SYS_close_range, x, x, 0) == 0);
 	if (other)
 		CHECK(syscall(SYS_dup3, STDIN_FILENO, x, 0) == x);
+	CHECK(!pthread_create(&thread, NULL, accept_one, &l));
+	/* It sleeps. */
+	used = clock();
+	usleep(400000);
+	CHECK(clock() - used < CLOCKS_PER_SEC / 5);
 	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET);
-	CHECK(accept(l, NULL, NULL) >= 0);
+	CHECK(!pthread_join(thread, NULL));
 	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET);
 	CHECK(accept(l, NULL, NULL) >= 0);
 	CHECK(fstat(x, &st) == (other ? 0 : -1));
+}
+
+/* The longest path there is, which has no end. */
+static void longest_path(int type)
+{
+	struct address a;
+	int l, c, s;
+
+	address(&a, PATH);
+	memset(a.un.sun_path, 'p', sizeof(a.un.sun_path));
+	memcpy(a.un.sun_path, "/tmp/", 5);
+	l = socket(AF_UNIX, type, 0);
+	CHECK(bind(l, &a.sa, a.len) == 0);
+	c = socket(AF_UNIX, type, 0);
+	if (type == SOCK_STREAM) {
+		CHECK(listen(l, 8) == 0);
+		CHECK(connect(c, &a.sa, a.len) == 0 && raw_domain(c) == family);
+		s = accept(l, NULL, NULL);
+		talk(c, s);
+	} else {
+		CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
+		CHECK(recv(l, &s, sizeof(s), 0) == 1 && counted("run_received_rill") == 1);
+	}
+	memmove(&a.ss, a.un.sun_path, sizeof(a.un.sun_path));
+	((char *)&a.ss)[sizeof(a.un.sun_path)] = '\0';
+	CHECK(unlink((char *)&a.ss) == 0);
+}
+
+static void long_ident(int arg)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	static char ident[10000], line[20000];
+	int s;
+
+	(void)arg;
+	if (!access("/dev/log", F_OK))
+		SKIP("somebody has /dev/log");
+	s = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (bind(s, (struct sockaddr *)&un, sizeof(un)))
+		SKIP("no /dev/log can be made");
+	memset(ident, 'i', sizeof(ident) - 1);
+	openlog(ident, LOG_PID, LOG_USER);
+	syslog(LOG_INFO, "%s", ident);
+	CHECK(recv(s, line, sizeof(line), MSG_DONTWAIT) == 8191);
+	unlink(un.sun_path);
+}
+
+static void fionread(int kind)
+{
+	struct address a;
+	int s = bound(kind, SOCK_DGRAM, &a), c = socket(a.sa.sa_family, SOCK_DGRAM, 0), n = -1;
+
+	CHECK(ioctl(s, FIONREAD, &n) == 0 && n == 0);
+	CHECK(sendto(c, "hello", 5, 0, &a.sa, a.len) == 5);
+	CHECK(counted("run_sent_rill") == 1);
+	CHECK(ioctl(s, FIONREAD, &n) == 0 && n == 5);
+	if (kind == PATH)
+		unlink(a.un.sun_path);
 }
 
 int found_main(const char *word, char **args)
@@ -540,6 +608,11 @@ const struct tap_case found_cases[] = {
 	{ "a side, and no number is free",	no_way, 1 },
 	{ "a side that was closed",		side_gone, 0 },
 	{ "a side's number is another file's",	side_gone, 1 },
+	{ "the longest path, stream",		longest_path, SOCK_STREAM },
+	{ "the longest path, datagrams",	longest_path, SOCK_DGRAM },
+	{ "syslog, a long name",		long_ident, 0 },
+	{ "UDP, FIONREAD",			fionread, TCP4 },
+	{ "datagrams by path, FIONREAD",	fionread, PATH },
 	{ "clients after a chmod()",		chmod_window, 0 },
 	{ "a listener's dup of before",		dup_before, SOCK_STREAM },
 	{ "a receiver's dup of before",		dup_before, SOCK_DGRAM },
