@@ -20,7 +20,8 @@ static const struct {
 	{ .func = "register_pernet_operations", .what = "the namespaces (register_pernet_subsys)" },
 	{ .func = "__rhashtable_init_noprof", .what = "the table of names (rhashtable_init)",
 	  .goes_on = true },
-	{ .func = "register_net_sysctl_sz", .what = "net.rill.* (register_net_sysctl)" },
+	/* What the core's register_net_sysctl_sz() ends in, by a jump perhaps. */
+	{ .func = "__register_sysctl_table", .what = "net.rill.* (register_net_sysctl)" },
 	{ .func = "proc_create_net_data", .what = "/proc/net/rill" },
 	{ .func = "proc_create_net_single", .what = "/proc/net/rill_stat" },
 	{ .func = "do_one_initcall", .what = "all of the module's init" },
