@@ -151,6 +151,26 @@ static inline void rl_slabs(struct rl_left *l)
 	fclose(f);
 }
 
+/* The modules that use rill.ko: rill_diag.ko, if somebody has asked. */
+static inline long rl_holders(void)
+{
+	DIR *dir = opendir("/sys/module/rill/holders");
+	struct dirent *d;
+	long n = 0;
+
+	while (dir && (d = readdir(dir)))
+		n += *d->d_name != '.';
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* Waits until the sockets of tests before are gone. */
+static inline bool rl_unused(void)
+{
+	return RT_UNTIL(rl_number("/sys/module/rill/refcnt") == rl_holders());
+}
+
 static inline void rl_read(struct rl_left *l, bool slabs)
 {
 	l->refs = rl_number("/sys/module/rill/refcnt");
