@@ -14,15 +14,15 @@ program_work() {
 	s=$(seconds $RUN python3 -c '
 import syslog
 syslog.openlog("program", syslog.LOG_PID, syslog.LOG_DAEMON)
-for i in range(2000):
+for i in range(40000):
     syslog.syslog(syslog.LOG_INFO, "line %d" % i)
 ') || return
 	$RUN logger -t shell "from logger" || return
 	eventually grep -q "from logger" "$tmp/lines" || return
 	# Each once, in order.
 	grep -ao 'line [0-9]*' "$tmp/lines" | cut -d ' ' -f 2 >"$tmp/numbers"
-	seq 0 1999 | cmp - "$tmp/numbers" || return
-	figure "syslog()" "$(per_second 2000 "$s")" "lines/s"
+	seq 0 39999 | cmp - "$tmp/numbers" || return
+	figure "syslog()" "$(per_second 40000 "$s")" "lines/s"
 }
 
 program_stop() { rm -f /dev/log; }
