@@ -507,3 +507,32 @@ EXPORT int socket(int domain, int type, int protocol)
 		run_slot_forget(fd);
 	return fd;
 }
+
+/* Moved only if asked for: its ends are passed on, as what they are. */
+EXPORT int socketpair(int domain, int type, int protocol, int fd[2])
+{
+	int ret = -1, err = errno;
+
+	RUN_ENTER();
+	if (run.socketpair_on && domain == AF_UNIX && run.family &&
+	    (!protocol || protocol == AF_UNIX))
+		ret = real.socketpair(run.family, type, 0, fd);
+	if (!ret) {
+		run_count(RUN_CONNECT_RILL);
+		for (int i = 0; i < 2; i++) {
+			if (run.rcvbuf)
+				real.setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &run.rcvbuf,
+						sizeof(int));
+			if (run.sndbuf)
+				real.setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &run.sndbuf,
+						sizeof(int));
+		}
+		errno = err;
+	} else {
+		errno = err;
+		ret = real.socketpair(domain, type, protocol, fd);
+	}
+	for (int i = 0; i < 2 && !ret; i++)
+		run_slot_forget(fd[i]);
+	return ret;
+}

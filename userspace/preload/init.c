@@ -109,6 +109,7 @@ void run_start(void)
 	run.unix_on = !only || word_in(only, "unix");
 	run.tcp_on = !only || word_in(only, "tcp");
 	run.udp_on = !only || word_in(only, "udp");
+	run.socketpair_on = number_of("RILL_RUN_SOCKETPAIR");
 	run_rule_start(getenv("RILL_RUN_MAP"));
 	run.family = family_now();
 	run_count_start();

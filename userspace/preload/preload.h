@@ -83,6 +83,7 @@
 	X(int, accept, (int, struct sockaddr *, socklen_t *))		\
 	X(int, accept4, (int, struct sockaddr *, socklen_t *, int))	\
 	X(int, shutdown, (int, int))					\
+	X(int, socketpair, (int, int, int, int *))			\
 	X(int, getsockname, (int, struct sockaddr *, socklen_t *))	\
 	X(int, getpeername, (int, struct sockaddr *, socklen_t *))	\
 	X(int, getsockopt, (int, int, int, void *, socklen_t *))	\
@@ -133,7 +134,7 @@ extern struct run_real real;
 /* What "rill run" was asked for (init.c), constant after the start. */
 struct run_config {
 	int	family;		/* of AF_RILL here; 0: the module is not there */
-	bool	unix_on, tcp_on, udp_on;
+	bool	unix_on, tcp_on, udp_on, socketpair_on;
 	bool	verbose;
 	int	rcvbuf, sndbuf;	/* 0: as AF_RILL has them */
 	pid_t	pid;		/* another one: we are a child, see run_is_ours() */

@@ -278,6 +278,47 @@ static int exec_end(void)
 	return 0;
 }
 
+/* Both ends of each type, as the program sees them, and as they are. */
+static void pairs_are(bool moved)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+
+	for (int i = 0; i < 3; i++) {
+		struct sockaddr_un un = { 0 };
+		socklen_t len = sizeof(un);
+		char buf[8];
+		int fd[2];
+
+		CHECK(!socketpair(AF_UNIX, types[i] | SOCK_CLOEXEC, 0, fd));
+		for (int j = 0; j < 2; j++) {
+			CHECK(raw_domain(fd[j]) == (moved ? family : AF_UNIX));
+			CHECK(option(fd[j], SOL_SOCKET, SO_DOMAIN) == AF_UNIX);
+			CHECK(option(fd[j], SOL_SOCKET, SO_TYPE) == types[i]);
+			CHECK(fcntl(fd[j], F_GETFD) == FD_CLOEXEC);
+			CHECK(write(fd[j], "hello", 5) == 5);
+			CHECK(recvfrom(fd[!j], buf, sizeof(buf), 0, (struct sockaddr *)&un,
+				       &len) == 5 && !memcmp(buf, "hello", 5));
+			CHECK(!len || un.sun_family == AF_UNIX);
+			len = sizeof(un);
+			CHECK(!getpeername(fd[j], (struct sockaddr *)&un, &len) &&
+			      un.sun_family == AF_UNIX && len == sizeof(sa_family_t));
+		}
+		close(fd[0]);
+		CHECK(types[i] == SOCK_DGRAM || read(fd[1], buf, 1) == 0);
+		close(fd[1]);
+	}
+	/* Who has nothing to count has no file of counters. */
+	CHECK(moved ? counted("run_connect_rill") == 3 : counted("run_connect_rill") <= 0);
+}
+
+static void socketpairs(int unused)
+{
+	(void)unused;
+	under(OPTIONS("--socketpair"), "pairs-moved");
+	under(OPTIONS("--only", "tcp"), "pairs-own");
+	under(OPTIONS(NULL), "pairs-own");
+}
+
 int how_main(const char *word, char **args)
 {
 	char name[32];
@@ -300,6 +341,10 @@ int how_main(const char *word, char **args)
 		CHECK(counted("run_not_map") == 2);
 		CHECK(counted("run_listen_own") == 2);
 		CHECK(counted("run_listen_rill") == 0);
+		return 0;
+	}
+	if (!strcmp(word, "pairs-moved") || !strcmp(word, "pairs-own")) {
+		pairs_are(word[6] == 'm');
 		return 0;
 	}
 	if (!strcmp(word, "longest")) {
@@ -333,6 +378,7 @@ const struct tap_case how_cases[] = {
 	{ "--map, the client only",		map_alone, 0 },
 	{ "--map, a listener after exec",	map_exec, 0 },
 	{ "--map, wrong rules",			wrong_rules, 0 },
+	{ "--socketpair",			socketpairs, 0 },
 	{ "--receive and --send",		sizes, 0 },
 	{ "--receive and --send, wrong sizes",	wrong_sizes, 0 },
 };

@@ -26,7 +26,7 @@
 static void usage(FILE *to)
 {
 	fputs("usage: rill run [-v] [-r SIZE] [-t SIZE] [--only KINDS] [--map RULE]...\n"
-	      "                [--] COMMAND [ARGUMENT...]\n\n"
+	      "                [--socketpair] [--] COMMAND [ARGUMENT...]\n\n"
 	      "Runs COMMAND with its local sockets moved to AF_RILL: AF_UNIX, and TCP and\n"
 	      "UDP over loopback.  A peer that does not run so is reached as before.\n\n"
 	      "  -r, --receive SIZE  receive buffer of the sockets; K, M and G may follow\n"
@@ -34,6 +34,7 @@ static void usage(FILE *to)
 	      "  -o, --only KINDS    only these, with commas between: unix, tcp, udp\n"
 	      "  -m, --map RULE      PATTERN=NAME: use this name; PATTERN=!: leave alone;\n"
 	      "                      PATTERN is as tcp:127.0.0.1:6379 or unix:/run/*.sock\n"
+	      "      --socketpair    what socketpair() makes, too\n"
 	      "  -v, --verbose       each process says at its end what went over AF_RILL,\n"
 	      "                      and why the rest did not\n"
 	      "  -h, --help          this text\n\n"
@@ -182,6 +183,7 @@ int main(int argc, char **argv)
 		{ "send",	required_argument,	NULL, 't' },
 		{ "only",	required_argument,	NULL, 'o' },
 		{ "map",	required_argument,	NULL, 'm' },
+		{ "socketpair",	no_argument,		NULL, 'p' },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ 0 }
@@ -210,6 +212,9 @@ int main(int argc, char **argv)
 			if (!rule_is_right(optarg))
 				return usage_error("not a rule:", optarg);
 			add_to("RILL_RUN_MAP", optarg, "\n");
+			break;
+		case 'p':
+			setenv("RILL_RUN_SOCKETPAIR", "1", 1);
 			break;
 		case 'v':
 			verbose = true;
