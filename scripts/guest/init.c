@@ -88,6 +88,15 @@ static const char * const bad_words[] = {
 	"invalid opcode:", "divide error:", "protection fault:",
 };
 
+/*
+ * Races in the kernel itself that KCSAN finds on the module's way, by the function
+ * that it names.
+ */
+static const char * const kcsan_knows[] = {
+	/* migrate_disable() counts in the task, and so does an interrupt on top. */
+	"!bpf_sk_storage_free",
+};
+
 static void nap(void)
 {
 	const struct timespec ts = { .tv_nsec = NAP_MS * 1000000L };
@@ -373,6 +382,28 @@ static bool is_excused(const char *text)
 	return false;
 }
 
+/*
+ * KCSAN's strict mode finds races all over the kernel: clocks, futexes, files that
+ * are used again.  Ours are those with a function of the modules in a stack.  A
+ * report is held until a line of it says so, or it ends.
+ */
+static bool is_held_race(const char *text)
+{
+	static char race[256];
+	bool begins = strstr(text, "BUG: KCSAN:");
+
+	if (begins)
+		snprintf(race, sizeof(race), "%s", text);
+	else if (!strncmp(text, "=====", 5))
+		*race = '\0';
+	if (*race && strstr(text, "[rill")) {
+		dirty++;
+		frame('K', race, strlen(race));
+		*race = '\0';
+	}
+	return begins;
+}
+
 static bool is_bad(const char *text)
 {
 	/* Only how it begins. */
@@ -408,7 +439,7 @@ static void scan_kmsg(void)
 		nl = strchr(text, '\n');
 		if (nl)
 			*nl = '\0';
-		if (!is_excused(text) && is_bad(text)) {
+		if (!is_held_race(text) && !is_excused(text) && is_bad(text)) {
 			dirty++;
 			frame('K', text, strlen(text));
 		}
@@ -653,7 +684,8 @@ static void set_up(void)
 		give_up("cannot open /dev/kmsg: %m");
 	/*
 	 * User-Mode Linux 7.2 warns of itself as its second CPU starts
-	 * (kmemleak's call_rcu() on a CPU that RCU does not watch yet).
+	 * (kmemleak's call_rcu() on a CPU that RCU does not watch yet), and the
+	 * kernel with KCSAN of its own races before the second CPU starts.
 	 */
 	if (!strcmp(setting("kmsg", "boot"), "init"))
 		lseek(kmsg, 0, SEEK_END);
@@ -669,6 +701,8 @@ static void set_up(void)
 	mount_one("run", "/run", "tmpfs", MS_NOSUID, "mode=0755", true);
 	mount_one("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID, NULL, false);
 	mount_one("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL, false);
+	for (size_t i = 0; i < ARRAY_SIZE(kcsan_knows); i++)
+		write_file("/sys/kernel/debug/kcsan", kcsan_knows[i]);
 	if (symlink("/proc/self/fd", "/dev/fd") && errno != EEXIST)
 		give_up("cannot make /dev/fd: %m");
 	lo_up();

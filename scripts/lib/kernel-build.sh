@@ -7,8 +7,8 @@
 #	7.2		a small one, nothing switched on that costs time
 #	7.2-debug	build A: KASAN, lockdep, kmemleak, fault injection, KCOV, ...
 #	7.2-kcsan	build B: KCSAN, strict, with weak memory
-#	7.2-uml		User-Mode Linux: lockdep, kmemleak, fault injection, KCOV, at
-#			the speed of this machine
+#	7.2-uml		User-Mode Linux: KASAN, lockdep, kmemleak, fault injection,
+#			KCOV, at the speed of this machine
 #
 # Sourced by kernel.sh.  The configurations are the fragments in scripts/kernel/;
 # an option of theirs that the kernel does not take fails the build.  The cache:
@@ -34,6 +34,29 @@ _build_fragments() { # flavour: sets build_arch, build_target, fragments
 
 # To be changed with what _build_kernel does.
 build_recipe=1
+
+# User-Mode Linux looks at every word of a stack to find the return addresses,
+# which KASAN, kmemleak and lockdep do at each allocation and lock: a millisecond
+# each.  With frame pointers each frame says where the next one is.
+_linux_uml_stacktrace() {
+	local file=$linux/arch/um/kernel/stacktrace.c mark='for frame pointers'
+	grep -q "$mark" "$file" && return
+	# shellcheck disable=SC1003 # sed's own backslashes
+	sed -i '/^\twhile (((long) sp & (THREAD_SIZE-1)) != 0) {$/i\
+\t/* '"$mark"' */\
+\twhile (!(bp \& 7) \&\& (bp ^ (unsigned long)sp) < THREAD_SIZE \&\&\
+\t       bp >= (unsigned long)sp) {\
+\t\tframe = (struct stack_frame *)bp;\
+\t\taddr = READ_ONCE_NOCHECK(frame->return_address);\
+\t\tif (__kernel_text_address(addr))\
+\t\t\tops->address(data, addr, 1);\
+\t\tsp = (unsigned long *)bp + 1;\
+\t\tbp = READ_ONCE_NOCHECK(*(unsigned long *)frame);\
+\t}\
+\treturn;\
+' "$file"
+	grep -q "$mark" "$file"
+}
 
 _build_hash() { # of fragments
 	{
@@ -84,6 +107,7 @@ _build_kernel() { # directory
 	local dir=$1 obj=$1/usr/src/obj rel
 	mkdir -p "$obj" "$dir/boot"
 	cat "${fragments[@]}" >"$dir/fragment"
+	[ "$build_arch" != um ] || _linux_uml_stacktrace || return
 	_build_make KCONFIG_ALLCONFIG="$dir/fragment" allnoconfig || return
 	_build_check_config "$obj/.config" "$dir/fragment" || return
 	_build_make -j"$(nproc)" "$build_target" modules || return
