@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #define STUCK_SECONDS	15	/* a program that takes longer does not end */
 #define GONE_SECONDS	20	/* sockets that are not gone by then are lost */
 #define TELL_SECONDS	10
+#define TRACING		"/sys/kernel/tracing"
 
 struct fz_options fz_options = { .seed = 1, .slow = 1 };
 struct fz_state *fz_state;
@@ -491,8 +493,11 @@ static void faults_quiet(void)
 /* What tracepoints tell is computed only if somebody wants it. */
 static void trace_all(void)
 {
-	int fd = open("/sys/kernel/tracing/events/rill/enable", O_WRONLY);
+	int fd;
 
+	if (access(TRACING "/events", F_OK))
+		mount("none", TRACING, "tracefs", 0, NULL);
+	fd = open(TRACING "/events/rill/enable", O_WRONLY);
 	if (fd < 0)
 		return;
 	if (write(fd, "1", 1) < 0)
@@ -654,16 +659,10 @@ int main(int argc, char **argv)
 		result(!err && log_is_clean(), "unloading and loading");
 	}
 	if (fz_npoints) {
-		unsigned int open = fz_cover_report();
+		bool enough = fz_cover_report();
 
-		if (fz_state->cover.strange)
-			printf("# %u counts of unknown points, as %#llx: another rill.ko?\n",
-			       fz_state->cover.strange,
-			       (unsigned long long)fz_state->cover.strange_pc);
 		if (coverage)
-			result(!open && !fz_state->cover.strange &&
-			       fz_state->cover.npoints * 10 >= fz_npoints * 9,
-			       "every block is reached or explained, 90 % are reached");
+			result(enough, "every block is reached or explained, 90 % are reached");
 	} else if (coverage) {
 		result(false, "coverage needs KCOV");
 	}
