@@ -775,6 +775,23 @@ TEST_F(dgram, send_receiver_closes)
 	EXPECT_EQ(-ENOTCONN, SYS(send(self->tx, "x", 1, 0)));
 }
 
+/* It takes messages from its peer alone then (unix(7): EPERM). */
+TEST_F(dgram, send_receiver_connects_elsewhere)
+{
+	struct rt_addr other = {};
+	struct rt_call c;
+	int fd;
+
+	if (variant->family == RT_UNIX)
+		SKIP(return, "AF_UNIX's first connect() does not wake senders");
+	fd = rt_bound(variant->family, SOCK_DGRAM, &other);
+	ASSERT_LE(0, fd);
+	sleep_in_send(_metadata, &c, self->tx, SOCK_DGRAM);
+	ASSERT_EQ(0, rt_connect(self->rx, &other));
+	EXPECT_EQ(-EPERM, rt_call_end(&c));
+	close(fd);
+}
+
 TEST_F(dgram, sendto_receiver_closes)
 {
 	struct rt_call c = { .nr = SYS_sendto, .addr = &self->addr,
