@@ -7,6 +7,7 @@
 
 rill_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 rill_cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set; set it or XDG_CACHE_HOME}/.cache}/rill
+# RILL_BUILD: another place than build/, for a build of another kind.
 rill_build=${RILL_BUILD:-$rill_top/build}
 rill_me=${0##*/}
 

@@ -55,7 +55,10 @@ _linux_uml_stacktrace() {
 \t}\
 \treturn;\
 ' "$file"
-	grep -q "$mark" "$file"
+	grep -q "$mark" "$file" || {
+		echo "$file has changed: _linux_uml_stacktrace() does not fit any more"
+		return 1
+	}
 }
 
 _build_hash() { # of fragments
