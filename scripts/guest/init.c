@@ -8,6 +8,7 @@
  * a letter, a 32-bit little-endian length, that many bytes.
  *
  *	S  the stock kernel is up, and nothing of ours is loaded yet
+ *	W  it is up, but its log is not clean: the number of such lines
  *	B  the command starts now		O, E  its stdout, its stderr
  *	K  a line of the kernel log that fails the run
  *	I  what init has to say			F  the VM could not be set up
@@ -790,6 +791,11 @@ int main(void)
 	argv = read_argv();
 	uname(&uts);
 
+	scan_kmsg();
+	if (dirty) {
+		say('W', "%u", dirty);
+		pause();	/* the host ends the VM */
+	}
 	say('S', "Linux %s", uts.release);
 	ko = setting("insmod", "");
 	args = setting("module_args", "");
