@@ -403,6 +403,7 @@ int fz_cover_reload(const char *ko, const char *squatter)
 	if (!ret && squat >= 0)
 		ret = reload(fd, pcs, "", squat);
 	close(fd);
+	reloading = false;
 	points_place(false);
 	fz_cover_merge(list, 1, &edges);
 	return ret;
@@ -495,6 +496,17 @@ static const char *reason_of(const struct point *p)
 			why = r->why;
 	}
 	return why;
+}
+
+/* How many points are neither reached nor explained? */
+unsigned int fz_cover_open(void)
+{
+	unsigned int open = 0;
+
+	for (unsigned int i = 0; i < fz_npoints; i++)
+		open += !points[i].lockdeps && !fz_state->cover.point[i] &&
+			!reason_of(&points[i]);
+	return open;
 }
 
 /* Is all that is not reached explained, and are 90 % reached? */

@@ -264,6 +264,7 @@ void fz_cover_end(void);
 unsigned int fz_cover_merge(uint16_t *points, unsigned int max, unsigned int *edges);
 bool fz_cover_has(const uint16_t *points, unsigned int n);
 void fz_cover_map(uint8_t *map);
+unsigned int fz_cover_open(void);
 bool fz_cover_report(void);
 
 /* ---- working (work.c) ---- */

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PATIENCE_STEP	5
 #define FRESH_SECONDS	5	/* unasked */
 #define STUCK_SECONDS	15	/* a program that takes longer does not end */
 #define GONE_SECONDS	20	/* sockets that are not gone by then are lost */
@@ -53,6 +54,8 @@ static const char help[] =
 "  --points FILE     the points of rill.ko, made by selftests/fuzz/points\n"
 "  --coverage        fail if a point is neither reached nor explained, or fewer\n"
 "                    than 90 % are reached\n"
+"  --patience T      with --coverage, up to so many seconds more until each point is\n"
+"                    reached or explained: some are reached only by a race\n"
 "  --reload KO       in the end unload the module and load that one, the same\n"
 "  --squat KO        then rill_squat.ko, too, beside which it must not load\n"
 "  --emit            print each program that reached a new block, after \"#+ \"\n"
@@ -533,14 +536,15 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 's' }, { "seconds", 1, NULL, 't' }, { "calls", 1, NULL, 'c' },
 		{ "corpus", 1, NULL, 'C' }, { "no-corpus", 0, NULL, 'N' },
 		{ "rounds", 1, NULL, 'r' }, { "points", 1, NULL, 'p' },
-		{ "coverage", 0, NULL, 'v' }, { "emit", 0, NULL, 'e' },
+		{ "coverage", 0, NULL, 'v' }, { "patience", 1, NULL, 'w' },
+		{ "emit", 0, NULL, 'e' },
 		{ "distill", 0, NULL, 'd' }, { "state", 1, NULL, 'S' },
 		{ "reload", 1, NULL, 'R' }, { "squat", 1, NULL, 'Q' },
 		{ "slow", 1, NULL, 'l' }, { "print", 1, NULL, 'P' }, { "help", 0, NULL, 'h' },
 		{}
 	};
 	const char *corpus = NULL, *points = NULL, *state = NULL, *reload = NULL, *squat = NULL;
-	double seconds = FRESH_SECONDS;
+	double seconds = FRESH_SECONDS, patience = 0;
 	uint64_t calls = 0, rounds = 1;
 	bool builtin = true, coverage = false;
 	unsigned long long progs = 0, before = 0;
@@ -571,6 +575,9 @@ int main(int argc, char **argv)
 			break;
 		case 'v':
 			coverage = true;
+			break;
+		case 'w':
+			patience = atof(optarg);
 			break;
 		case 'e':
 			emit = true;
@@ -657,6 +664,14 @@ int main(int argc, char **argv)
 		if (err)
 			printf("# %s: %s\n", reload, strerror(-err));
 		result(!err && log_is_clean(), "unloading and loading");
+	}
+	if (fz_npoints && patience > 0) {
+		double until = fz_now() + patience;
+		bool well = !failed;
+
+		while (well && fz_now() < until && fz_cover_open())
+			well = work(PATIENCE_STEP, 0, 0);
+		result(well && module_free() && log_is_clean(), "more of them, for the rest");
 	}
 	if (fz_npoints) {
 		bool enough = fz_cover_report();
