@@ -35,7 +35,7 @@ _build_fragments() { # flavour: sets build_arch, build_target, fragments
 # To be changed with what _build_kernel does, the second with what it does to
 # User-Mode Linux' source.
 build_recipe=1
-build_recipe_um=2
+build_recipe_um=3
 
 # User-Mode Linux looks at every word of a stack to find the return addresses,
 # which KASAN, kmemleak and lockdep do at each allocation and lock: a millisecond
@@ -112,6 +112,20 @@ extern __thread int ipi_masked;	/* '"$mark"' */' "$dir/internal.h"
 	}
 }
 
+# 7.2 releases the shadow of freed vmalloc memory in two steps, for each area and
+# then, only to flush TLBs, from the first to the last of them: there User-Mode Linux
+# clears the shadow of all that lies between, many gigabytes, for a minute and more.
+_linux_uml_kasan() {
+	local file=$linux/mm/kasan/shadow.c mark='of an area alone'
+	grep -q "$mark" "$file" && return
+	sed -i '/^\t\t\t__memset(shadow_start, KASAN_SHADOW_INIT, /i\
+			if (flags \& KASAN_VMALLOC_PAGE_RANGE) /* '"$mark"' */' "$file"
+	grep -q "$mark" "$file" || {
+		echo "$file has changed: _linux_uml_kasan() does not fit any more"
+		return 1
+	}
+}
+
 _build_hash() { # of fragments
 	{
 		cat "${fragments[@]}"
@@ -163,7 +177,7 @@ _build_kernel() { # directory
 	mkdir -p "$obj" "$dir/boot"
 	cat "${fragments[@]}" >"$dir/fragment"
 	if [ "$build_arch" = um ]; then
-		_linux_uml_stacktrace && _linux_uml_ipis || return
+		_linux_uml_stacktrace && _linux_uml_ipis && _linux_uml_kasan || return
 	fi
 	_build_make KCONFIG_ALLCONFIG="$dir/fragment" allnoconfig || return
 	_build_check_config "$obj/.config" "$dir/fragment" || return
