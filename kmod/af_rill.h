@@ -459,7 +459,10 @@ struct rill_sock {
 	 * cache line, from what its writers look at (above) and write (ring).
 	 */
 	struct mutex		rx_mutex;	/* readers of this end */
-	unsigned int		waiting;	/* a listener's: length of line */
+	union {			/* by role */
+		unsigned int	waiting;	/* a listener's: length of line */
+		bool		was_reset;	/* an end's: told, once; lock */
+	};
 	int			busy_poll_us;	/* RILL_BUSY_POLL; -1: not set */
 	struct rill_name	*name;
 	kgid_t			bind_gid;
@@ -528,6 +531,24 @@ static inline int rill_shutdown_get(const struct sock *sk)
 	return smp_load_acquire(&sk->sk_shutdown);
 }
 
+/* Pairs with rill_reset_tell(): look at this, then for data. */
+static inline int rill_reset_get(const struct sock *sk)
+{
+	/* Acquire: what was sent before the reset is seen. */
+	return smp_load_acquire(&sk->sk_err);
+}
+
+/*
+ * As mutex_lock_interruptible(), but only a signal is a reason not to wait for
+ * whoever copies: not the work that io_uring has for this task.
+ */
+static inline int rill_mutex_lock(struct mutex *mutex)
+{
+	if (likely(!mutex_lock_interruptible(mutex)))
+		return 0;
+	return task_sigpending(current) ? -EINTR : mutex_lock_killable(mutex);
+}
+
 /*
  * Should data that sk, the caller's own, sends to peer carry credentials?  Yes
  * if either side asked, or nobody can have asked yet because the peer was not
@@ -535,8 +556,9 @@ static inline int rill_shutdown_get(const struct sock *sk)
  */
 static inline bool rill_wants_cred(const struct sock *sk, const struct sock *peer)
 {
-	return !READ_ONCE(rill_sk(peer)->accepted) || rill_passcred_own(sk) ||
-	       rill_passcred(peer);
+	/* Acquire: passcred as accept() has made it. */
+	return !smp_load_acquire(&rill_sk(peer)->accepted) ||
+	       rill_passcred_own(sk) || rill_passcred(peer);
 }
 
 #define RILL_SEND_FLAGS	(MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_WAITALL | \
@@ -595,6 +617,7 @@ enum rill_reset_reason {
 int rill_socketpair(struct socket *a, struct socket *b);
 void rill_connection_link(struct sock *sk, struct sock *peer);
 void rill_connection_close(struct sock *sk);
+void rill_connection_lost(struct sock *sk, struct sock *peer);
 struct sock *rill_connection_await(struct sock *sk, long *timeo);
 void rill_connection_sigpipe(const struct msghdr *msg, int err);
 int rill_shutdown(struct socket *sock, int how);

@@ -156,8 +156,11 @@ struct sock *rill_connection_await(struct sock *sk, long *timeo)
 	struct sock *peer;
 	int err;
 
-	if (!rill_in_line(sk))
-		return ERR_PTR(-ENOTCONN);
+	if (!rill_in_line(sk)) {
+		/* Admitted since the caller looked?  The state came after. */
+		peer = smp_load_acquire(&rill_sk(sk)->peer);
+		return peer ?: ERR_PTR(-ENOTCONN);
+	}
 	err = rill_connection_wait(sk, timeo);
 	if (err)
 		return ERR_PTR(err == -EINPROGRESS ? -EAGAIN : err);
@@ -247,8 +250,10 @@ int rill_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int len,
 	release_sock(sk);
 	err = rill_connection_wait(sk, &timeo);
 	lock_sock(sk);
-	/* Another thread may have told the result, or left the line. */
-	if (!err && rs->connecting)
+	/* Another thread may have told the result, or left the line .. */
+	if (!err && sk->sk_state == TCP_SYN_SENT)
+		err = -ECONNABORTED;	/* .. and stands in another by now */
+	else if (!err && rs->connecting)
 		err = rill_connect_result(sk);
 	else if (!err && sk->sk_state != TCP_ESTABLISHED)
 		err = -ECONNABORTED;
@@ -278,8 +283,8 @@ int rill_socketpair(struct socket *a, struct socket *b)
 /* Bytes or messages that the owner of sk never read. */
 static bool rill_unread(struct sock *sk)
 {
-	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
-	       (rill_is_stream(sk) && rill_ring_readable(&rill_sk(sk)->ring));
+	return rill_is_stream(sk) ? rill_ring_readable(&rill_sk(sk)->ring) :
+	       !skb_queue_empty_lockless(&sk->sk_receive_queue);
 }
 
 static bool rill_resets(const struct sock *sk)
@@ -288,13 +293,13 @@ static bool rill_resets(const struct sock *sk)
 }
 
 /* Is the other end to see ECONNRESET, and why? */
-static enum rill_reset_reason rill_reset_reason(struct sock *sk)
+static enum rill_reset_reason rill_reset_reason(struct sock *sk, bool unread)
 {
 	if (!rill_sk(sk)->accepted)
 		return RILL_RESET_UNACCEPTED;
 	if (rill_resets(sk))
 		return RILL_RESET_LINGER;
-	return rill_unread(sk) ? RILL_RESET_UNREAD : RILL_RESET_NONE;
+	return unread ? RILL_RESET_UNREAD : RILL_RESET_NONE;
 }
 
 /* The other end was told of a reset. */
@@ -306,25 +311,49 @@ static void rill_reset_count(struct sock *sk, struct sock *peer,
 	trace_rill_reset(sk, peer, reason);
 }
 
-/* Tell the other end of it. */
-static void rill_connection_end(struct sock *sk, struct sock *peer)
+/* The other end may not send any more; what it did not read may be lost, too. */
+static void rill_connection_cut(struct sock *sk, struct sock *peer)
 {
-	enum rill_reset_reason reset = rill_reset_reason(sk);
-
 	if (rill_resets(sk)) {
 		if (rill_is_stream(sk))
 			rill_ring_discard(&rill_sk(peer)->ring);
 		else
 			rill_msg_purge(peer, RILL_DROP_RESET);
 	}
-
 	spin_lock(&rill_sk(peer)->lock);
-	if (reset)
-		WRITE_ONCE(peer->sk_err, ECONNRESET);
-	rill_shutdown_add(peer, SHUTDOWN_MASK);
+	rill_shutdown_add(peer, SEND_SHUTDOWN);
 	spin_unlock(&rill_sk(peer)->lock);
+}
+
+/* Tell the other end of its end (how), and of a reset if there is one: once. */
+static void rill_connection_tell(struct sock *sk, struct sock *peer,
+				 enum rill_reset_reason reset, int how)
+{
+	struct rill_sock *rp = rill_sk(peer);
+
+	spin_lock(&rp->lock);
+	if (rp->was_reset)
+		reset = RILL_RESET_NONE;
+	if (reset) {
+		rp->was_reset = true;
+		/* Release: after all that was sent; see rill_reset_get(). */
+		smp_store_release(&peer->sk_err, ECONNRESET);
+	}
+	rill_shutdown_add(peer, how);
+	spin_unlock(&rp->lock);
 	if (reset)
 		rill_reset_count(sk, peer, reset);
+	rill_wake_hangup(peer, READ_ONCE(peer->sk_shutdown) == SHUTDOWN_MASK);
+}
+
+/**
+ * rill_connection_lost() - a send ended after its receiver had closed
+ * @sk: the receiver, which purged, or has left it to the sender, what was sent
+ * @peer: the sender, in the call, or on its way out of it
+ */
+void rill_connection_lost(struct sock *sk, struct sock *peer)
+{
+	rill_connection_tell(sk, peer, RILL_RESET_UNREAD, 0);
 }
 
 /**
@@ -338,7 +367,7 @@ void rill_connection_close(struct sock *sk)
 {
 	struct rill_sock *rs = rill_sk(sk);
 	struct sock *peer = rs->peer;
-	bool last;
+	bool last, unread;
 
 	/* It stood in line, and was refused just now. */
 	if (!peer)
@@ -346,17 +375,19 @@ void rill_connection_close(struct sock *sk)
 	/* Nobody is at the other end any more, and nobody will be. */
 	last = READ_ONCE(rill_sk(peer)->dead);
 	if (!last)
-		rill_connection_end(sk, peer);
+		rill_connection_cut(sk, peer);
 	if (rill_is_stream(sk)) {
-		rill_ring_kill(&rs->ring, &rill_sk(peer)->tx_mutex);
+		unread = rill_ring_kill(&rs->ring, &rill_sk(peer)->tx_mutex);
 	} else {
+		unread = rill_unread(sk);
 		rill_msg_purge(sk, RILL_DROP_CLOSED);
 		rill_flow_unblock(sk);
 		/* Those of the peer that wait for room here. */
 		rill_flow_end(sk);
 	}
 	if (!last)
-		rill_wake_hangup(peer, true);
+		rill_connection_tell(sk, peer, rill_reset_reason(sk, unread),
+				     RCV_SHUTDOWN);
 
 	spin_lock(&rs->lock);
 	rs->peer = NULL;
@@ -371,8 +402,8 @@ static bool rill_all_read(struct sock *sk, struct sock *peer)
 		return true;
 	if (rill_is_stream(sk))
 		return !rill_ring_readable(&rill_sk(peer)->ring);
-	/* sock_wfree() calls sk_write_space() with 1 still charged. */
-	return sk_wmem_alloc_get(sk) <= 1;
+	/* All are sk's.  Not what it is charged: readers are slow to return it. */
+	return skb_queue_empty_lockless(&peer->sk_receive_queue);
 }
 
 /**
@@ -394,11 +425,10 @@ void rill_linger(struct sock *sk)
 	if (current->flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER))
 		return;
 
-	/* There will be no more: the peer may read on to the end. */
-	spin_lock(&rill_sk(peer)->lock);
-	rill_shutdown_add(peer, RCV_SHUTDOWN);
-	spin_unlock(&rill_sk(peer)->lock);
-	rill_wake_hangup(peer, false);
+	/* There will be no more: the peer may read on to the end, and why. */
+	rill_connection_tell(sk, peer, rill_unread(sk) ? RILL_RESET_UNREAD :
+							 RILL_RESET_NONE,
+			     RCV_SHUTDOWN);
 
 	timeo = min_t(unsigned long, sk->sk_lingertime, MAX_SCHEDULE_TIMEOUT);
 	rill_wait_add(sk, &wait);

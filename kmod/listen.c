@@ -212,7 +212,8 @@ static struct sock *rill_line_refuse(struct rill_sock *ls)
 		child = __rill_line_remove(rn, ls, rs);
 		rill_peercred_clear(&rs->sk);
 		WRITE_ONCE(rs->sk.sk_err, ECONNREFUSED);
-		WRITE_ONCE(rs->sk.sk_state, TCP_CLOSE);
+		/* Release: whoever sees the state sees why. */
+		smp_store_release(&rs->sk.sk_state, TCP_CLOSE);
 		rill_net_count(rn, RILL_STAT_CONNECT_REFUSED);
 		rill_line_trace(&rs->sk, ls, child, -ECONNREFUSED);
 		rs->sk.sk_state_change(&rs->sk);
@@ -390,7 +391,8 @@ static int rill_accept_flags(struct socket *sock, struct socket *newsock,
 	newsock->state = SS_CONNECTED;
 	sock_graft(child, newsock);
 	WRITE_ONCE(cs->passcred, passcred);
-	WRITE_ONCE(cs->accepted, true);
+	/* Release: passcred, and on 6.1 the socket, come before. */
+	smp_store_release(&cs->accepted, true);
 	rill_stat_inc(sock_net(sk), RILL_STAT_ACCEPT_OK);
 	if (trace_rill_accept_enabled())
 		trace_rill_accept(child, sk, rill_peercred_pid(child));

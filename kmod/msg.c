@@ -534,13 +534,14 @@ static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
 {
 	struct rill_sock *rs = rill_sk(sk);
 	struct sk_buff *skb;
-	int shutdown, start, err;
+	int shutdown, failed, start, err;
 
 	for (;;) {
-		if (mutex_lock_interruptible(&rs->rx_mutex))
+		if (rill_mutex_lock(&rs->rx_mutex))
 			return ERR_PTR(sock_intr_errno(timeo));
-		/* First: what was sent before a shutdown is seen after it. */
+		/* First, and in this order, see rill_stream_read(). */
 		shutdown = rill_shutdown_get(sk);
+		failed = rill_reset_get(sk);
 		start = max(sk_peek_offset(sk, flags), 0);
 		*offset = start;
 		skb = rill_msg_begin(sk, offset);
@@ -548,7 +549,7 @@ static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
 			return skb;
 		mutex_unlock(&rs->rx_mutex);
 
-		err = sock_error(sk);
+		err = failed ? sock_error(sk) : 0;
 		if (err)
 			return ERR_PTR(err);
 		if (shutdown & RCV_SHUTDOWN)

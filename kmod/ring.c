@@ -617,6 +617,19 @@ static bool rill_mark_stops(const struct rill_read *rd,
 	       !rill_cred_eq(&rd->cred, &slot->mark->cred);
 }
 
+/*
+ * Bytes are there of who has cred.  The first give theirs to the read; others may
+ * be of somebody else without a mark that this read met: between two passes another
+ * reader may have taken it, or an idle ring have forgotten it.
+ */
+static bool rill_read_stops(struct rill_read *rd, const struct rill_cred *cred)
+{
+	if (rd->total)
+		return !rill_cred_eq(&rd->cred, cred);
+	rill_cred_set(&rd->cred, cred);
+	return false;
+}
+
 /* A peek has skipped n bytes. */
 static void rill_cursor_skip(struct rill_cursor *cur, size_t n)
 {
@@ -745,8 +758,10 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 		n = min(n, len);
 		if (unlikely(cur.mark))
 			n = min_t(size_t, n, cur.left);
-		if (!rd->total && rd->by_cred)
-			rill_cred_set(&rd->cred, cur.cred);
+		if (unlikely(rd->by_cred) && rill_read_stops(rd, cur.cred)) {
+			rd->stopped = true;
+			break;
+		}
 		if (rd->pipe)
 			copied = rill_slot_lend(slot, cur.off, n, avail, rd);
 		else
@@ -843,16 +858,23 @@ bool rill_ring_want(struct rill_ring *ring, int what)
  * (see stream.c).  release() must not wait for a writer, whose buffer may hang:
  * if one is in the ring, the writer purges when it comes out.  Either the
  * writer sees dead, or the trylock here succeeds.
+ *
+ * Return: whether there were bytes to read.  What a writer that is in the ring
+ * adds to them it learns of from its own call.
  */
-void rill_ring_kill(struct rill_ring *ring, struct mutex *writers)
+bool rill_ring_kill(struct rill_ring *ring, struct mutex *writers)
 {
+	bool unread;
+
 	WRITE_ONCE(ring->dead, true);
 	/* dead before the trylock; pairs with the unlock before the check. */
 	smp_mb();
-	if (mutex_trylock(writers)) {
-		rill_ring_purge(ring);
-		mutex_unlock(writers);
-	}
+	if (!mutex_trylock(writers))
+		return rill_ring_readable(ring);
+	unread = rill_ring_readable(ring);
+	rill_ring_purge(ring);
+	mutex_unlock(writers);
+	return unread;
 }
 
 /* The destructor of the owner. */

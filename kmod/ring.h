@@ -149,7 +149,7 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd);
 void rill_ring_consumed(struct rill_ring *ring, struct sock *writer);
 bool rill_ring_want(struct rill_ring *ring, int what);
 void rill_ring_discard(struct rill_ring *ring);
-void rill_ring_kill(struct rill_ring *ring, struct mutex *writers);
+bool rill_ring_kill(struct rill_ring *ring, struct mutex *writers);
 bool rill_ring_writable(const struct rill_ring *ring,
 			const struct rill_limit *limit);
 void rill_ring_purge(struct rill_ring *ring);
@@ -173,8 +173,11 @@ static inline void rill_ring_limit(const struct rill_ring *ring,
 static inline void rill_ring_unlocked(struct rill_ring *ring,
 				      struct mutex *writers)
 {
-	if (unlikely(READ_ONCE(ring->dead)))
-		rill_ring_kill(ring, writers);
+	struct rill_sock *writer = container_of(writers, struct rill_sock,
+						tx_mutex);
+
+	if (unlikely(READ_ONCE(ring->dead)) && rill_ring_kill(ring, writers))
+		rill_connection_lost(rill_ring_owner(ring), &writer->sk);
 }
 
 /* splice.c */

@@ -87,7 +87,7 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 	ssize_t n;
 
 	for (;;) {
-		if (mutex_lock_interruptible(&rs->tx_mutex)) {
+		if (rill_mutex_lock(&rs->tx_mutex)) {
 			err = sock_intr_errno(timeo);
 			break;
 		}
@@ -203,6 +203,9 @@ static bool rill_read_ready(struct sock *sk, struct sock *peer,
 		return true;
 	if (bytes <= rd->skip)
 		return false;
+	/* Less than it hoped for, but files may end it, see the pass? */
+	if (unlikely(READ_ONCE(ring->rights)))
+		return true;
 	/* Less than it hoped for, but the writer waits for it to be read? */
 	rill_ring_limit(ring, peer, &limit);
 	return test_bit(RILL_WANT_SPACE, &ring->want) &&
@@ -316,16 +319,20 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		     size_t target, long timeo)
 {
 	struct rill_sock *rs = rill_sk(sk);
-	int shutdown, err = 0;
+	int shutdown, failed, err = 0, interrupted = 0;
 	ssize_t n;
 
 	for (;;) {
-		if (mutex_lock_interruptible(&rs->rx_mutex)) {
+		if (rill_mutex_lock(&rs->rx_mutex)) {
 			err = sock_intr_errno(timeo);
 			break;
 		}
-		/* First: what was sent before a shutdown is seen after it. */
+		/*
+		 * First: what was sent before a shutdown or a reset is seen
+		 * after it; and a reset before the end that comes with it.
+		 */
 		shutdown = rill_shutdown_get(sk);
+		failed = rill_reset_get(sk);
 		n = rill_stream_drain(sk, peer, rd, target, timeo);
 		mutex_unlock(&rs->rx_mutex);
 
@@ -343,10 +350,13 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		    (rd->peek && rd->total))
 			break;
 		/* An error is kept for the call that gets no bytes. */
-		if (rd->total && READ_ONCE(sk->sk_err))
+		if (failed && rd->total)
 			break;
-		err = sock_error(sk);
+		err = failed ? sock_error(sk) : 0;
 		if (err || shutdown & RCV_SHUTDOWN)
+			break;
+		err = interrupted;
+		if (err)
 			break;
 		err = -EAGAIN;
 		if (!timeo) {
@@ -360,7 +370,8 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 			err = sock_intr_errno(timeo);
 			break;
 		}
-		/* A peek that hoped for more: what is there. */
+		/* A peek that hoped for more: what is there, if it still is. */
+		interrupted = sock_intr_errno(timeo);
 		timeo = 0;
 	}
 	if (!rd->total)

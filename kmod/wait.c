@@ -222,6 +222,9 @@ __poll_t rill_poll(struct file *file, struct socket *sock,
 		case TCP_SYN_SENT:
 			return mask;
 		case TCP_CLOSE:
+			/* It may have been refused since the look above. */
+			if (READ_ONCE(sk->sk_err))
+				mask |= EPOLLERR;
 			/* As unix(7) and tcp(7) say of a socket not connected. */
 			return mask | EPOLLHUP | out;
 		}

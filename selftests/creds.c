@@ -505,6 +505,47 @@ TEST_F(creds, thousands_of_marks)
 /* ---- before accept() --------------------------------------------------- */
 
 /* The listener did not say yet what it wants: recorded in any case. */
+struct wait_for_all {
+	int		fd;
+	struct rd_msg	m;
+	char		buf[64];
+};
+
+static long wait_for_all(void *arg)
+{
+	struct wait_for_all *w = arg;
+
+	return rd_recv(w->fd, w->buf, sizeof(w->buf), MSG_WAITALL, &w->m);
+}
+
+/*
+ * Who waits for all stops where the bytes are of somebody else, also if these carry
+ * no credentials, because nobody asks for any more, and the ring was empty meanwhile.
+ */
+TEST_F(creds, never_of_another)
+{
+	struct wait_for_all w = { .fd = self->fd[1] };
+	struct rt_thread t;
+	pid_t pid;
+	int n;
+
+	if (variant->family != RT_RILL || variant->type != SOCK_STREAM)
+		SKIP(return, "about a ring");
+	ASSERT_EQ(0, passcred(self->fd[1], 1));
+	ASSERT_EQ(0, rt_thread_start(&t, wait_for_all, &w));
+	ASSERT_TRUE(rt_thread_sleeps(&t, SYS_recvmsg));
+	ASSERT_EQ(0, send_as(self->fd[0], geteuid() ? 0 : UID_A, "0123456789", 10, &pid));
+	ASSERT_TRUE(RT_UNTIL(!ioctl(self->fd[1], FIONREAD, &n) && !n));
+	ASSERT_TRUE(rt_thread_sleeps(&t, SYS_recvmsg));
+	ASSERT_EQ(0, passcred(self->fd[1], 0));
+	ASSERT_TRUE(RT_UNTIL(!rd_held(self->fd[1])));
+
+	ASSERT_EQ(5, SYS(send(self->fd[0], "other", 5, 0)));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ(10, t.ret);
+	EXPECT_EQ(5, rt_drain(self->fd[1], 64));
+}
+
 TEST_F(creds, before_accept)
 {
 	struct rt_addr a = { .len = 0 };
@@ -631,6 +672,23 @@ TEST_F(creds, peer)
 #define SO_PEERPIDFD	77
 #endif
 
+/* An accepted end whose connector is a process that was reaped; or an errno. */
+static int peer_of_the_dead(enum rt_family family, int type)
+{
+	struct rt_addr a = { .len = 0 };
+	int lfd = rt_listener(family, type, 1, &a), fd;
+	pid_t pid;
+
+	if (lfd < 0)
+		return lfd;
+	pid = rt_fork();
+	if (!pid)
+		_exit(rt_client(family, type, &a) < 0);
+	fd = pid < 0 || rt_wait_child(pid) ? -ECHILD : rt_accept(lfd, 0);
+	close(lfd);
+	return fd;
+}
+
 TEST_F(creds, pidfd)
 {
 	socklen_t len = sizeof(int);
@@ -648,6 +706,19 @@ TEST_F(creds, pidfd)
 	snprintf(path, sizeof(path), "Pid:\t%d\n", getpid());
 	EXPECT_NE(NULL, strstr(buf, path));
 	close(pidfd);
+
+	/* Whoever connected has gone. */
+	sv[0] = peer_of_the_dead(variant->family, variant->type);
+	ASSERT_LE(0, sv[0]);
+	len = sizeof(int);
+	err = SYS(getsockopt(sv[0], SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len));
+	if (variant->family == RT_RILL) {
+		/* errno: getsockopt ESRCH */
+		EXPECT_EQ(rt_kernel_is(7, 0) ? -ESRCH : -EINVAL, err);
+	}
+	if (!err)
+		close(pidfd);
+	close(sv[0]);
 
 	sv[0] = rt_socket(variant->family, variant->type);
 	ASSERT_LE(0, sv[0]);

@@ -633,6 +633,36 @@ TEST_F(hang, writer_whose_reader_goes)
 			  SYS(send(self->fd[0], "x", 1, 0)));
 }
 
+/*
+ * The same, but that the reader has read all that it can see.  Either the send
+ * fails, or what it sent is lost, of which the next receive tells.
+ */
+TEST_F(hang, writer_whose_bytes_are_lost)
+{
+	struct job j = { self->fd[0], self->map, 100 };
+	struct rt_thread t;
+
+	if (self->uffd < 0)
+		return;
+	if (variant->type == SOCK_DGRAM)
+		SKIP(return, "no connection to reset");
+	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
+	ASSERT_EQ(5, rt_drain(self->fd[1], 5));
+	ASSERT_EQ(0, rt_thread_start(&t, do_send, &j));
+	ASSERT_TRUE(somebody_hangs(self->uffd));
+	EXPECT_EQ(0, SYS(close(self->fd[1])));
+	self->fd[1] = -1;
+	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ(variant->type == SOCK_STREAM ? 100 : -EPIPE, t.ret);
+	if (t.ret > 0) {
+		EXPECT_EQ(POLLERR, rt_events(self->fd[0], POLLIN) & POLLERR);
+		EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[0], &sink, 1, 0)));
+	}
+	EXPECT_EQ(0, SYS(recv(self->fd[0], &sink, 1, 0)));
+	EXPECT_EQ(-EPIPE, SYS(send(self->fd[0], "x", 1, 0)));
+}
+
 /* A second reader behind it can be told to stop. */
 TEST_F(hang, second_reader_is_interruptible)
 {

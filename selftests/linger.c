@@ -282,6 +282,20 @@ TEST_F(linger, peer_is_told_at_once)
 	EXPECT_EQ(0, rt_call_end(&c));
 }
 
+/* What it leaves unread is a reset, after all that it had sent. */
+TEST_F(linger, unread_input)
+{
+	struct rt_call c;
+
+	ASSERT_EQ(10, SYS(send(self->fd[0], buf, 10, 0)));
+	ASSERT_EQ(10, SYS(send(self->fd[1], buf, 10, 0)));
+	start_lingering(_metadata, &c, &self->fd[0], FOR_EVER);
+	EXPECT_EQ(10, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	EXPECT_EQ(0, rt_call_end(&c));
+	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+}
+
 /* Nobody has accepted: it waits for the acceptor, and for its listener's end. */
 TEST_F(linger, before_accept)
 {

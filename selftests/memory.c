@@ -5,9 +5,7 @@
  * receiving end is what its ring has allocated.  AF_UNIX counts something else
  * there, so there is no control.
  */
-#include "rill_test.h"
-
-#define SK_MEMINFO_RMEM_ALLOC	0
+#include "rill_test_data.h"
 
 /* The ring keeps so many pages besides those that hold unread bytes. */
 #define KEPT_PAGES		(64 + 8)	/* and what the last slot has */
@@ -15,24 +13,10 @@
 
 static char buf[1 << 20], other[1 << 20];
 
-static long held(int fd)
-{
-	__u32 m[9];
-	socklen_t len = sizeof(m);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, m, &len))
-		return -errno;
-	return m[SK_MEMINFO_RMEM_ALLOC];
-}
-
 /* The worker comes by within two seconds of quiet. */
 static bool wait_for_none(int fd)
 {
-	long long end = rt_now_ms() + RT_WAIT_MS;
-
-	while (held(fd) && rt_now_ms() < end)
-		rt_pause();
-	return !held(fd);
+	return RT_UNTIL(!rd_held(fd));
 }
 
 FIXTURE(memory)
@@ -55,8 +39,8 @@ FIXTURE_TEARDOWN(memory)
 
 TEST_F(memory, none_at_first)
 {
-	EXPECT_EQ(0, held(self->fd[0]));
-	EXPECT_EQ(0, held(self->fd[1]));
+	EXPECT_EQ(0, rd_held(self->fd[0]));
+	EXPECT_EQ(0, rd_held(self->fd[1]));
 }
 
 static int enlarge(int fd)
@@ -75,7 +59,7 @@ TEST_F(memory, steady_in_ping_pong)
 	for (i = 0; i < 5000; i++) {
 		ASSERT_EQ(100, SYS(send(self->fd[0], buf, 100, 0)));
 		ASSERT_EQ(100, SYS(recv(self->fd[1], buf, 200, 0)));
-		now = held(self->fd[1]);
+		now = rd_held(self->fd[1]);
 		if (now > most)
 			most = now;
 	}
@@ -96,10 +80,10 @@ TEST_F(memory, full_and_drained)
 	ASSERT_LT(2 * KEPT_PAGES * self->page, cap);
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(cap, rt_fill(self->fd[0], 5000));
-		EXPECT_LE(cap, held(self->fd[1]));
-		EXPECT_GE(cap + KEPT_PAGES * self->page, held(self->fd[1]));
+		EXPECT_LE(cap, rd_held(self->fd[1]));
+		EXPECT_GE(cap + KEPT_PAGES * self->page, rd_held(self->fd[1]));
 		ASSERT_EQ(cap, rt_drain(self->fd[1], sizeof(buf)));
-		EXPECT_GE(KEPT_PAGES * self->page, held(self->fd[1]));
+		EXPECT_GE(KEPT_PAGES * self->page, rd_held(self->fd[1]));
 	}
 	EXPECT_TRUE(wait_for_none(self->fd[1]));
 	/* And it works on from there. */
@@ -118,7 +102,7 @@ TEST_F(memory, unread_bytes_stay)
 	ASSERT_EQ(1, SYS(send(self->fd[1], "x", 1, 0)));
 	ASSERT_EQ(1, SYS(recv(self->fd[0], buf, 1, 0)));
 	ASSERT_TRUE(wait_for_none(self->fd[0]));
-	EXPECT_LT(0, held(self->fd[1]));
+	EXPECT_LT(0, rd_held(self->fd[1]));
 	ASSERT_EQ(6, SYS(recv(self->fd[1], buf, 10, 0)));
 	EXPECT_EQ(0, memcmp(buf, "second", 6));
 	EXPECT_TRUE(wait_for_none(self->fd[1]));
@@ -146,7 +130,7 @@ TEST_F(memory, first_send_fails)
 {
 	/* errno: send EFAULT */
 	EXPECT_EQ(-EFAULT, SYS(send(self->fd[0], NULL, 100, 0)));
-	EXPECT_EQ(0, held(self->fd[1]));
+	EXPECT_EQ(0, rd_held(self->fd[1]));
 	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
 	ASSERT_EQ(5, SYS(recv(self->fd[1], buf, 10, 0)));
 	EXPECT_EQ(0, memcmp(buf, "hello", 5));
@@ -165,8 +149,8 @@ TEST_F(memory, large_pages)
 		for (i = 0; i < cap; i++)
 			other[i] = i + round;
 		ASSERT_EQ(cap, SYS(send(self->fd[0], other, cap, MSG_DONTWAIT)));
-		EXPECT_LE(cap, held(self->fd[1]));
-		EXPECT_GE(cap + KEPT_PAGES * self->page, held(self->fd[1]));
+		EXPECT_LE(cap, rd_held(self->fd[1]));
+		EXPECT_GE(cap + KEPT_PAGES * self->page, rd_held(self->fd[1]));
 		/* Some, and a small write into what the last one left. */
 		some = 1 + 7919 * round % (cap - 1);
 		ASSERT_EQ(0, rt_recv_all(self->fd[1], buf, some));
@@ -174,7 +158,7 @@ TEST_F(memory, large_pages)
 		ASSERT_EQ(0, rt_recv_all(self->fd[1], buf + some, cap - some + 1));
 		ASSERT_EQ(0, memcmp(buf, other, cap));
 		ASSERT_EQ('!', buf[cap]);
-		EXPECT_GE(KEPT_PAGES * self->page, held(self->fd[1]));
+		EXPECT_GE(KEPT_PAGES * self->page, rd_held(self->fd[1]));
 	}
 	EXPECT_TRUE(wait_for_none(self->fd[1]));
 }
@@ -207,7 +191,7 @@ TEST_F(memory, first_bytes_of_large_pages)
 		ASSERT_EQ(1, SYS(write(p[1], "x", 1)));
 		ret = SYS(splice(p[0], NULL, self->fd[0], NULL, 1,
 				 SPLICE_F_NONBLOCK));
-		now = held(self->fd[1]);
+		now = rd_held(self->fd[1]);
 		if (now > most)
 			most = now;
 		if (ret != 1)
@@ -243,7 +227,7 @@ TEST_F(memory, after_close)
 		ASSERT_EQ(0, rt_recv_all(self->fd[0], buf, some));
 		n -= some;
 	}
-	EXPECT_GE(KEPT_PAGES * self->page, held(self->fd[0]));
+	EXPECT_GE(KEPT_PAGES * self->page, rd_held(self->fd[0]));
 	EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[0], buf, 1, MSG_DONTWAIT)));
 	EXPECT_EQ(0, SYS(recv(self->fd[0], buf, 1, MSG_DONTWAIT)));
 }
@@ -256,7 +240,7 @@ TEST_F(memory, after_reset)
 	ASSERT_EQ(0, close(self->fd[0]));
 	self->fd[0] = -1;
 	EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[1], buf, 1, MSG_DONTWAIT)));
-	EXPECT_EQ(0, held(self->fd[1]));
+	EXPECT_EQ(0, rd_held(self->fd[1]));
 }
 
 /* Small pieces with marks between them cannot make it hold more than it may. */
@@ -299,7 +283,7 @@ TEST_F(memory, marks_are_bounded)
 	 * They share pages (a new one where the array of slots has doubled),
 	 * and are far fewer than the bytes that would fit.
 	 */
-	EXPECT_GE(8 * self->page, held(self->fd[1]));
+	EXPECT_GE(8 * self->page, rd_held(self->fd[1]));
 	EXPECT_GE(cap / 512, n);
 	EXPECT_EQ(POLLIN, rt_events(self->fd[1], POLLIN));
 	EXPECT_EQ(0, rt_events(self->fd[0], POLLOUT));

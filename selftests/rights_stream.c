@@ -107,6 +107,27 @@ TEST_F(stream, ends_a_wait_for_all)
 	close(p.r);
 }
 
+/* A peek that waits for more than can come, when files end it, does not. */
+TEST_F(stream, ends_a_waiting_peek)
+{
+	char buf[16] = "";
+	struct rt_call c = {
+		.nr = SYS_recvfrom, .fd = self->fd[1], .buf = buf,
+		.len = sizeof(buf), .flags = MSG_PEEK | MSG_WAITALL,
+	};
+	struct rr_pipe p;
+
+	ASSERT_EQ(0, rt_call_start(&c));
+	ASSERT_TRUE(rt_call_sleeps(&c));
+	ASSERT_EQ(0, rr_pipe(&p));
+	ASSERT_EQ(2, rr_send_pipe(self->fd[0], "bc", 2, 0, &p));
+	EXPECT_EQ(2, rt_call_end(&c));
+	EXPECT_STREQ("bc", buf);
+	EXPECT_EQ(2, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	EXPECT_TRUE(rr_gone(&p));
+	close(p.r);
+}
+
 /* Files of two sends never come together. */
 TEST_F(stream, one_send_at_a_time)
 {

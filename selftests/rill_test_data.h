@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <linux/capability.h>
+#include <linux/sock_diag.h>
 
 /* errno_cover.sh reads the "errno:" tags of these programs; its head says how. */
 
@@ -124,6 +125,17 @@ static inline long rd_send_cmsg(int fd, const void *buf, size_t size,
 	c->cmsg_len = CMSG_LEN(len);
 	memcpy(CMSG_DATA(c), data, len);
 	return SYS(sendmsg(fd, &msg, flags | MSG_NOSIGNAL));
+}
+
+/* Of a stream: the memory of what was sent to fd, which its ring holds. */
+static inline long rd_held(int fd)
+{
+	__u32 m[9];
+	socklen_t len = sizeof(m);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, m, &len))
+		return -errno;
+	return m[SK_MEMINFO_RMEM_ALLOC];
 }
 
 /* What a receive with room for control messages brought. */
