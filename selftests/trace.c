@@ -504,8 +504,8 @@ TEST_F(trace, drop_and_reset)
 		ASSERT_EQ(100, SYS(send(fd[0], buf, 100, 0)));
 	close(fd[1]);
 	ASSERT_EQ(0, trace_read(&self->t));
-	EXPECT_RESET(rt_inode(fd[0]), "unread", a.rill.srl_name);
 	EXPECT_DROP(0UL, "closed", stream ? 0 : 3, 300, a.rill.srl_name);
+	EXPECT_RESET(rt_inode(fd[0]), "unread", a.rill.srl_name);
 	EXPECT_END();
 	close(fd[0]);
 
