@@ -159,11 +159,18 @@ static void rill_peercred_store(struct sock *sk, struct pid *pid,
 	put_cred(old_cred);
 }
 
+/* With a reference. */
+static const struct cred *rill_cred_of_caller(void)
+{
+	/* The core writes a 0 into it each time. */
+	return data_race(get_current_cred());
+}
+
 /* The peer of sk is the caller; or, for a listener, what its peers will see. */
 void rill_peercred_current(struct sock *sk)
 {
 	rill_peercred_store(sk, get_pid(task_tgid(current)),
-			    get_current_cred());
+			    rill_cred_of_caller());
 }
 
 /* The same for a new end, which nobody else knows. */
@@ -171,7 +178,7 @@ void rill_peercred_init(struct sock *sk)
 {
 	WARN_ON_ONCE(sk->sk_peer_pid || sk->sk_peer_cred);
 	sk->sk_peer_pid = get_pid(task_tgid(current));
-	sk->sk_peer_cred = get_current_cred();
+	sk->sk_peer_cred = rill_cred_of_caller();
 }
 
 void rill_peercred_copy(struct sock *to, struct sock *from)
@@ -181,7 +188,9 @@ void rill_peercred_copy(struct sock *to, struct sock *from)
 
 	spin_lock(&from->sk_peer_lock);
 	pid = get_pid(from->sk_peer_pid);
-	cred = from->sk_peer_cred ? get_cred(from->sk_peer_cred) : NULL;
+	cred = from->sk_peer_cred;
+	/* As above. */
+	cred = cred ? data_race(get_cred(cred)) : NULL;
 	spin_unlock(&from->sk_peer_lock);
 	rill_peercred_store(to, pid, cred);
 }
