@@ -531,7 +531,7 @@ static inline int rill_shutdown_get(const struct sock *sk)
 	return smp_load_acquire(&sk->sk_shutdown);
 }
 
-/* Pairs with rill_reset_tell(): look at this, then for data. */
+/* Pairs with rill_connection_tell(): look at this, then for data. */
 static inline int rill_reset_get(const struct sock *sk)
 {
 	/* Acquire: what was sent before the reset is seen. */
