@@ -663,6 +663,8 @@ ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
 int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int rill_msg_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		     int flags);
+void rill_msg_drop(struct sock *sk, enum rill_drop_reason reason,
+		   struct sk_buff_head *gone);
 void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason);
 unsigned int rill_msg_next_len(struct sock *sk);
 

@@ -367,6 +367,7 @@ void rill_connection_close(struct sock *sk)
 {
 	struct rill_sock *rs = rill_sk(sk);
 	struct sock *peer = rs->peer;
+	struct sk_buff_head gone;
 	bool last, unread;
 
 	/* It stood in line, and was refused just now. */
@@ -376,18 +377,25 @@ void rill_connection_close(struct sock *sk)
 	last = READ_ONCE(rill_sk(peer)->dead);
 	if (!last)
 		rill_connection_cut(sk, peer);
+	__skb_queue_head_init(&gone);
 	if (rill_is_stream(sk)) {
 		unread = rill_ring_kill(&rs->ring, &rill_sk(peer)->tx_mutex);
 	} else {
-		unread = rill_unread(sk);
-		rill_msg_purge(sk, RILL_DROP_CLOSED);
+		rill_msg_drop(sk, RILL_DROP_CLOSED, &gone);
+		unread = !skb_queue_empty(&gone);
 		rill_flow_unblock(sk);
-		/* Those of the peer that wait for room here. */
-		rill_flow_end(sk);
 	}
 	if (!last)
 		rill_connection_tell(sk, peer, rill_reset_reason(sk, unread),
 				     RCV_SHUTDOWN);
+	if (!rill_is_stream(sk)) {
+		/*
+		 * Both wake the peer for room that is no use to it: a poll that
+		 * waits for room is to see why, and so has been told before.
+		 */
+		__skb_queue_purge(&gone);
+		rill_flow_end(sk);
+	}
 
 	spin_lock(&rs->lock);
 	rs->peer = NULL;
@@ -443,22 +451,25 @@ void rill_linger(struct sock *sk)
 	rill_wait_remove(sk, &wait);
 }
 
-static void rill_shutdown_listener(struct sock *sk, int how)
+static void rill_shutdown_mark(struct sock *sk, int how)
 {
 	spin_lock(&rill_sk(sk)->lock);
 	rill_shutdown_add(sk, how);
 	spin_unlock(&rill_sk(sk)->lock);
+}
+
+static void rill_shutdown_listener(struct sock *sk, int how)
+{
+	rill_shutdown_mark(sk, how);
 	/* To send means nothing to a listener. */
 	if (how & RCV_SHUTDOWN)
 		rill_listener_close(sk);
 	rill_wake_hangup(sk, how == SHUTDOWN_MASK);
 }
 
-static void rill_shutdown_end(struct sock *sk, int how)
+/* Those that wait at sk, and those that wait for room there. */
+static void rill_shutdown_wake(struct sock *sk, int how)
 {
-	spin_lock(&rill_sk(sk)->lock);
-	rill_shutdown_add(sk, how);
-	spin_unlock(&rill_sk(sk)->lock);
 	rill_wake_hangup(sk, how == SHUTDOWN_MASK);
 	if (!rill_is_stream(sk))
 		rill_flow_end(sk);
@@ -467,7 +478,7 @@ static void rill_shutdown_end(struct sock *sk, int how)
 int rill_shutdown(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk, *peer;
-	int err = 0;
+	int err = 0, others;
 
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
@@ -475,7 +486,8 @@ int rill_shutdown(struct socket *sock, int how)
 
 	lock_sock(sk);
 	if (rill_is_dgram(sk)) {
-		rill_shutdown_end(sk, how);
+		rill_shutdown_mark(sk, how);
+		rill_shutdown_wake(sk, how);
 	} else if (sk->sk_state == TCP_LISTEN) {
 		rill_shutdown_listener(sk, how);
 	} else if (rill_line_leave(sk)) {
@@ -487,10 +499,14 @@ int rill_shutdown(struct socket *sock, int how)
 			err = -ENOTCONN;
 			goto out;
 		}
-		rill_shutdown_end(sk, how);
 		/* What one end will not send the other will not receive. */
-		rill_shutdown_end(peer, (how & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) |
-				  (how & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0));
+		others = (how & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) |
+			 (how & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0);
+		/* Both, then wake: who waits for room at one polls the other. */
+		rill_shutdown_mark(sk, how);
+		rill_shutdown_mark(peer, others);
+		rill_shutdown_wake(sk, how);
+		rill_shutdown_wake(peer, others);
 	}
 out:
 	release_sock(sk);

@@ -316,14 +316,16 @@ static void __rill_msg_unlink(struct sock *sk, struct sk_buff *skb)
 	rill_cb(skb)->charge = 0;
 }
 
-/* Drop all that is queued: the owner closes, or the sender resets. */
-void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason)
+/*
+ * Take all out of the queue: the owner closes, or the sender resets.  gone: for the
+ * caller to free, which wakes who sent it.
+ */
+void rill_msg_drop(struct sock *sk, enum rill_drop_reason reason,
+		   struct sk_buff_head *gone)
 {
 	struct sk_buff *skb, *next;
-	struct sk_buff_head gone;
 	size_t bytes = 0;
 
-	__skb_queue_head_init(&gone);
 	spin_lock(&rill_sk(sk)->lock);
 	skb_queue_walk_safe(&sk->sk_receive_queue, skb, next) {
 		__rill_msg_unlink(sk, skb);
@@ -333,13 +335,21 @@ void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason)
 		bytes += skb->len;
 		rill_rights_count(sk, rill_cb(skb)->files,
 				  RILL_STAT_FILES_DROPPED);
-		__skb_queue_tail(&gone, skb);
+		__skb_queue_tail(gone, skb);
 	}
 	spin_unlock(&rill_sk(sk)->lock);
-	if (!skb_queue_empty(&gone)) {
-		rill_stat_dropped(sk, sk->sk_type, skb_queue_len(&gone));
-		trace_rill_drop(sk, reason, skb_queue_len(&gone), bytes);
+	if (!skb_queue_empty(gone)) {
+		rill_stat_dropped(sk, sk->sk_type, skb_queue_len(gone));
+		trace_rill_drop(sk, reason, skb_queue_len(gone), bytes);
 	}
+}
+
+void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason)
+{
+	struct sk_buff_head gone;
+
+	__skb_queue_head_init(&gone);
+	rill_msg_drop(sk, reason, &gone);
 	__skb_queue_purge(&gone);
 }
 

@@ -10,6 +10,7 @@
  * then the round says nothing, and the test takes another.
  */
 #include "rill_test.h"
+#include "rill_test_cpu.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -26,15 +27,6 @@
 #ifndef SO_BUSY_POLL
 #define SO_BUSY_POLL	46
 #endif
-
-static int pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return SYS(sched_setaffinity(0, sizeof(set), &set));
-}
 
 static long long hits(void)
 {
@@ -337,7 +329,7 @@ FIXTURE_SETUP(busy)
 	ASSERT_EQ(0, SYS(sched_getaffinity(0, sizeof(self->cpus), &self->cpus)));
 	if (!CPU_ISSET(0, &self->cpus) || !CPU_ISSET(1, &self->cpus))
 		SKIP(return, "needs two processors");
-	ASSERT_EQ(0, pin(0));
+	ASSERT_EQ(0, rt_pin(0));
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	rcu_threads_on(&first);
@@ -370,12 +362,12 @@ struct reader {
 static long reader_main(void *data)
 {
 	struct reader *r = data;
-	long ret = pin(1);
+	long ret = rt_pin(1);
 
 	if (!ret)
 		ret = rt_call_main(&r->call);
 	/* What its end leaves to the kernel is not to disturb the next one. */
-	pin(0);
+	rt_pin(0);
 	return ret;
 }
 
@@ -686,7 +678,7 @@ TEST_F(busy, another_thread)
 static long poller_main(void *data)
 {
 	struct rt_call *c = data;
-	int err = pin(1);
+	int err = rt_pin(1);
 
 	return err ? err : rt_call_main(c);
 }
@@ -709,7 +701,7 @@ TEST_F(busy, poll_sleeps)
 static long epoll_main(void *data)
 {
 	struct epoll_event ev;
-	int err = pin(1);
+	int err = rt_pin(1);
 
 	return err ? err : SYS(epoll_wait(*(int *)data, &ev, 1, RT_WAIT_MS));
 }
@@ -745,7 +737,7 @@ struct echo {
 static long echo_main(void *data)
 {
 	struct echo *e = data;
-	int err = pin(e->cpu), i;
+	int err = rt_pin(e->cpu), i;
 	char c;
 
 	for (i = 0; !err && i < EXCHANGES; i++) {
@@ -789,7 +781,7 @@ TEST_F(busy, writer_moves)
 	struct reader r;
 
 	ASSERT_TRUE(reader_start_looking(&r, self->sv, 1, 0));
-	ASSERT_EQ(0, pin(1));
+	ASSERT_EQ(0, rt_pin(1));
 	ASSERT_EQ(1, SYS(send(self->sv[0], "y", 1, 0)));
 	ASSERT_EQ(1, rt_call_end(&r.call));
 	/* From here on the last write came from that processor. */
@@ -804,7 +796,7 @@ static atomic_bool crowd_runs, crowd_ends;
 
 static long crowd_main(void *arg)
 {
-	int err = pin(1);
+	int err = rt_pin(1);
 
 	(void)arg;
 	atomic_store(&crowd_runs, true);
@@ -862,7 +854,7 @@ TEST_F(busy, both_look)
 static long wait_main(void *arg)
 {
 	const int *fd = arg;
-	int err = pin(1), i;
+	int err = rt_pin(1), i;
 	char c;
 
 	for (i = 0; i < WAITS && !err; i++)

@@ -3,6 +3,7 @@
  * The counters of /proc/net/rill_stat: after each step, what has moved is just
  * what the step did, and in another namespace nothing has.
  */
+#include "rill_test_cpu.h"
 #include "rill_test_data.h"
 
 #include <linux/filter.h>
@@ -359,7 +360,7 @@ out:
 /* The counters of all CPUs make the sum. */
 TEST_F(counters, cpus)
 {
-	cpu_set_t all, one;
+	cpu_set_t all;
 	int fd[2], cpu, n = 0;
 	char c;
 
@@ -368,9 +369,7 @@ TEST_F(counters, cpus)
 	for (cpu = 0; cpu < CPU_SETSIZE && n < 8; cpu++) {
 		if (!CPU_ISSET(cpu, &all))
 			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+		ASSERT_EQ(0, rt_pin(cpu));
 		ASSERT_EQ(1, SYS(send(fd[0], "x", 1, 0)));
 		ASSERT_EQ(1, SYS(recv(fd[1], &c, 1, 0)));
 		n++;
@@ -667,13 +666,9 @@ TEST_F(counters, busy_poll)
 	ASSERT_EQ(0, quiet_pair(&self->v, variant->type, fd));
 	ASSERT_EQ(0, rt_set_int(fd[1], SOL_RILL, RILL_BUSY_POLL, 1000));
 	/* The last write came from another CPU than the one that will read. */
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	ASSERT_EQ(0, rt_pin(0));
 	ASSERT_EQ(1, SYS(send(fd[0], "x", 1, 0)));
-	CPU_ZERO(&one);
-	CPU_SET(1, &one);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	ASSERT_EQ(0, rt_pin(1));
 	ASSERT_EQ(1, SYS(recv(fd[1], buf, 1, 0)));
 	moved(&self->v);
 	c.fd = fd[1];

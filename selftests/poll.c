@@ -4,6 +4,7 @@
  * say: who is told that a socket is writable can write.
  */
 #include "rill_test.h"
+#include "rill_test_cpu.h"
 
 #include <sys/select.h>
 
@@ -307,6 +308,36 @@ TEST_F(poll, sleeper_for_output)
 		}
 		close(fd[0]);
 		close(fd[1]);
+	}
+}
+
+/*
+ * Who waits for room and sees the end come sees it in its first look: what wakes
+ * it, on another CPU, has told it all.
+ */
+TEST_F_TIMEOUT(poll, the_end_is_seen_at_once, 60)
+{
+	struct rt_call c = { .nr = SYS_ppoll, .events = POLLOUT };
+	long other = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	int round;
+
+	for (round = 0; round < 200; round++) {
+		int fd[2];
+
+		ASSERT_EQ(0, rt_pair(variant->family, variant->type, fd));
+		ASSERT_LT(0, rt_fill(fd[0], 1024));
+		c.fd = fd[0];
+		ASSERT_EQ(0, rt_pin(other));
+		ASSERT_EQ(0, rt_call_start(&c));
+		ASSERT_EQ(0, rt_pin(0));
+		ASSERT_TRUE(rt_call_sleeps(&c));
+		ASSERT_EQ(0, round % 2 ? SYS(shutdown(fd[1], SHUT_RDWR)) :
+					 SYS(close(fd[1])));
+		ASSERT_EQ(POLLHUP, rt_call_end(&c) & POLLHUP)
+			TH_LOG("round %d", round);
+		close(fd[0]);
+		if (round % 2)
+			close(fd[1]);
 	}
 }
 
