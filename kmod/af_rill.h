@@ -127,9 +127,17 @@ struct rill_net {
 
 extern unsigned int rill_net_id;
 
+/* As net_generic(), in which there is a call where RCU is preemptible. */
 static inline struct rill_net *rill_net(const struct net *net)
 {
-	return net_generic(net, rill_net_id);
+	const struct net_generic *gen;
+	struct rill_net *rn;
+
+	rcu_read_lock_sched();
+	gen = rcu_dereference_sched(net->gen);
+	rn = gen->ptr[rill_net_id];
+	rcu_read_unlock_sched();
+	return rn;
 }
 
 static inline void rill_net_count(const struct rill_net *rn,
@@ -352,18 +360,19 @@ struct rill_ring {
 	unsigned long		head;		/* bytes written, ever */
 	u32			w_pos;		/* slots taken, ever */
 
-	/* Seldom written; they keep the two sides on lines of their own. */
-	u32			idle_tail;	/* tail when it was queued */
-	struct list_head	idle;
-	struct rill_store	*store;
-
-	unsigned long		tail;		/* bytes read, ever */
-	u32			r_pos;		/* slots given back, ever */
-	bool			idle_queued;
+	/* Seldom written, and looked at by both sides. */
 	bool			discard;	/* the writer reset: drop all */
 	bool			dead;		/* the reader is gone */
 	bool			rights;		/* there may be files in it */
+	struct rill_store	*store;
+	u32			idle_tail;	/* tail when it was queued */
+
+	/* On 6.1 and later on a line of its own: a small write leaves it alone. */
+	unsigned long		tail;		/* bytes read, ever */
+	u32			r_pos;		/* slots given back, ever */
+	bool			idle_queued;
 	unsigned long		want;
+	struct list_head	idle;
 };
 
 /* ---- spare: messages that were read, for those that come; see spare.c ---- */
@@ -619,7 +628,7 @@ void rill_connection_link(struct sock *sk, struct sock *peer);
 void rill_connection_close(struct sock *sk);
 void rill_connection_lost(struct sock *sk, struct sock *peer);
 struct sock *rill_connection_await(struct sock *sk, long *timeo);
-void rill_connection_sigpipe(const struct msghdr *msg, int err);
+void rill_connection_sigpipe(const struct msghdr *msg);
 int rill_shutdown(struct socket *sock, int how);
 void rill_linger(struct sock *sk);
 
@@ -692,14 +701,39 @@ __poll_t rill_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
 int rill_set_rcvlowat(struct sock *sk, int val);
 void rill_data_ready(struct sock *sk);
-bool rill_waited_for(const struct sock *sk);
-void rill_wake_reader(struct sock *sk);
 void rill_write_space(struct sock *sk);
 void rill_space_want(struct sock *peer);
 bool rill_space_ask(struct sock *sk);
 void rill_wait_add(struct sock *sk, struct wait_queue_entry *wait);
 void rill_wait_remove(struct sock *sk, struct wait_queue_entry *wait);
 void rill_wake_hangup(struct sock *sk, bool both);
+
+/* Is there a sleeper, a poll or SIGIO?  After a full barrier. */
+static inline bool rill_waited_for(const struct sock *sk)
+{
+	const struct socket_wq *wq;
+	bool any;
+
+	/* RCU waits for this, too, and it is no call. */
+	rcu_read_lock_sched();
+	wq = rcu_dereference_sched(sk->sk_wq);
+	/* The caller's barrier pairs with the one of who waits. */
+	any = wq && (waitqueue_active((wait_queue_head_t *)&wq->wait) ||
+		     wq->fasync_list);
+	rcu_read_unlock_sched();
+	return any;
+}
+
+/*
+ * Bytes or a message came for sk: wake its readers, polls and SIGIO, if there
+ * are any.  After a full barrier.
+ */
+static inline void rill_wake_reader(struct sock *sk)
+{
+	/* Or a user in the kernel has put its own function there. */
+	if (rill_waited_for(sk) || sk->sk_data_ready != rill_data_ready)
+		sk->sk_data_ready(sk);
+}
 
 /* ---- busy: look for a while before sleeping ---- */
 

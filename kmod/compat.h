@@ -96,10 +96,10 @@ static inline bool rill_passcred_get(const struct sock *sk, const bool *own)
 	bool on;
 
 	/* sk may be the peer, which may be closing: its socket is under RCU. */
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	sock = READ_ONCE(sk->sk_socket);
 	on = sock && test_bit(SOCK_PASSCRED, &sock->flags);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return on;
 }
 

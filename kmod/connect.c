@@ -171,10 +171,10 @@ struct sock *rill_connection_await(struct sock *sk, long *timeo)
 	return ERR_PTR(sock_error(sk) ?: -ENOTCONN);
 }
 
-/* A send has ended: if nobody reads any more, say so in both ways. */
-void rill_connection_sigpipe(const struct msghdr *msg, int err)
+/* A send has ended with EPIPE: say so in both ways. */
+void rill_connection_sigpipe(const struct msghdr *msg)
 {
-	if (err == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+	if (!(msg->msg_flags & MSG_NOSIGNAL))
 		send_sig(SIGPIPE, current, 0);
 }
 

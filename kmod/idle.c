@@ -105,16 +105,9 @@ static void rill_idle_work_fn(struct work_struct *work)
 	spin_unlock_bh(&rill_idle_lock);
 }
 
-/**
- * rill_idle_add() - a read has emptied the ring
- * @ring: the caller's own ring; rx_mutex is held
- *
- * Have its pages given back if it stays empty for a while.
- */
-void rill_idle_add(struct rill_ring *ring)
+/* See rill_idle_add(). */
+void __rill_idle_add(struct rill_ring *ring)
 {
-	if (READ_ONCE(ring->idle_queued))
-		return;
 	spin_lock_bh(&rill_idle_lock);
 	rill_idle_enqueue(ring);
 	spin_unlock_bh(&rill_idle_lock);

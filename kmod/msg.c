@@ -300,8 +300,8 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		rill_flow_unblock(sk);
 	else if (err == -ECONNREFUSED)
 		rill_dgram_dissolve(sk, to);
-	else if (!rill_is_dgram(sk))
-		rill_connection_sigpipe(msg, err);
+	else if (err == -EPIPE && !rill_is_dgram(sk))
+		rill_connection_sigpipe(msg);
 out:
 	trace_rill_send(sk, to, len, msg->msg_flags, err ?: len);
 	if (rill_is_dgram(sk))

@@ -20,9 +20,11 @@
  *  - sp_head and sp_got, the same for spare pages: the reader puts, the writer
  *    takes.
  *  - the last slot, which both may touch: the writer may append to its page,
- *    the reader reads what was published.  The reader never gives it back
- *    before it has seen bytes of a later slot, so nobody has to claim it.  One
- *    that came by reference does not grow, and goes back with its last byte.
+ *    the reader reads what was published.  Its length is all that the page has
+ *    room for, so that a small write stores head and nothing else that a reader
+ *    looks at; it is cut when something else comes behind it.  The reader never
+ *    gives it back before it has seen bytes of a later slot, so nobody has to
+ *    claim it.  One that came by reference goes back with its last byte.
  *
  * A page may be a large one (compound, 32 KiB): many bytes at once are copied
  * half as fast again where they do not stop at each 4 KiB.
@@ -182,6 +184,7 @@ static int rill_store_make(struct rill_ring *ring)
 	st->w_seg = &st->first;
 	st->r_seg = &st->first;
 	st->w_base = ring->w_pos;
+	st->w_tail = READ_ONCE(ring->tail);
 	/* Readers look here after they have seen head move. */
 	ring->store = st;
 	return 0;
@@ -193,6 +196,24 @@ static void rill_store_drop(struct rill_ring *ring)
 	WARN_ON_ONCE(ring->w_pos != ring->store->w_base);
 	kfree(ring->store);
 	ring->store = NULL;
+}
+
+/* The last slot, if its page has room for more bytes. */
+static struct rill_slot *rill_slot_open(const struct rill_store *st)
+{
+	return st->w_room ? st->w_slot : NULL;
+}
+
+/*
+ * There will be no more bytes in the last slot.  A reader learns of it at the
+ * latest with head, when there are bytes behind it.
+ */
+static void rill_slot_cut(struct rill_store *st)
+{
+	if (!st->w_room)
+		return;
+	WRITE_ONCE(st->w_slot->len, st->w_slot->len - st->w_room);
+	st->w_room = 0;
 }
 
 /*
@@ -228,12 +249,11 @@ static int rill_slots_reserve(struct rill_ring *ring, u32 n,
 	link->next = seg;
 	link->flags = RILL_SLOT_LINK;
 	link->len = 0;
+	rill_slot_cut(st);
 	/* Nobody looks at the link before head moves past it. */
 	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
 	st->w_base = ring->w_pos;
 	st->w_seg = seg;
-	/* What grows is the slot at w_pos - 1, which is the link now. */
-	st->w_open = false;
 	return 0;
 }
 
@@ -244,47 +264,36 @@ static struct rill_slot *rill_slot_at(struct rill_ring *ring, u32 pos)
 	return &seg->slot[pos & seg->mask];
 }
 
-/* The last slot, if its page has room for more bytes. */
-static struct rill_slot *rill_slot_open(struct rill_ring *ring)
-{
-	struct rill_slot *slot;
-
-	if (!ring->store->w_open)
-		return NULL;
-	slot = rill_slot_at(ring, ring->w_pos - 1);
-	return slot->off + slot->len < page_size(slot->page) ? slot : NULL;
-}
-
 /*
  * The copies are bounded by the page here, hence _copy_from_iter(): the check
  * that copy_from_iter() adds costs as much as the copy of a small write.
  */
 
 /* Copy up to n bytes behind those of the last slot. */
-static size_t rill_write_append(struct rill_ring *ring, struct rill_slot *slot,
-				struct iov_iter *from, size_t n)
+static size_t rill_write_append(struct rill_store *st, struct iov_iter *from,
+				size_t n)
 {
-	unsigned int off = slot->off + slot->len;
-
-	DEBUG_NET_WARN_ON_ONCE(slot->flags != RILL_SLOT_OWN);
-	n = min_t(size_t, n, page_size(slot->page) - off);
-	n = _copy_from_iter(page_address(slot->page) + off, n, from);
-	WRITE_ONCE(slot->len, slot->len + n);
+	DEBUG_NET_WARN_ON_ONCE(st->w_slot->flags != RILL_SLOT_OWN);
+	n = _copy_from_iter(st->w_at, min_t(size_t, n, st->w_room), from);
+	st->w_at += n;
+	st->w_room -= n;
 	return n;
 }
 
 /* Fill in the next slot, for which room is reserved. */
-static void rill_slot_add(struct rill_ring *ring, struct page *page,
-			  unsigned int off, size_t len, u16 flags)
+static struct rill_slot *rill_slot_add(struct rill_ring *ring,
+				       struct page *page, unsigned int off,
+				       size_t len, u16 flags)
 {
 	struct rill_slot *slot = rill_slot_at(ring, ring->w_pos);
 
+	rill_slot_cut(ring->store);
 	slot->page = page;
 	slot->off = off;
 	slot->flags = flags;
 	WRITE_ONCE(slot->len, len);
-	ring->store->w_open = flags & RILL_SLOT_OWN;
 	WRITE_ONCE(ring->w_pos, ring->w_pos + 1);
+	return slot;
 }
 
 /*
@@ -296,10 +305,12 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 			       struct iov_iter *from,
 			       const struct rill_piece *piece)
 {
-	unsigned int off = open ? open->off + open->len : 0;
+	struct rill_store *st = ring->store;
+	unsigned int off = open ? open->off + open->len - st->w_room : 0;
 	struct page *page;
+	size_t room;
 	ssize_t copied;
-	size_t n;
+	void *at;
 
 	if (piece->page) {
 		iov_iter_advance(from, piece->len);
@@ -309,8 +320,9 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 	page = open ? open->page : rill_page_get(ring, piece->len);
 	if (!page)
 		return -ENOMEM;
-	n = min_t(size_t, piece->len, page_size(page) - off);
-	copied = _copy_from_iter(page_address(page) + off, n, from);
+	room = page_size(page) - off;
+	at = page_address(page) + off;
+	copied = _copy_from_iter(at, min(piece->len, room), from);
 	if (!copied) {
 		if (!open)
 			rill_page_free(ring, page);
@@ -325,7 +337,9 @@ static ssize_t rill_write_slot(struct rill_ring *ring, struct rill_slot *open,
 		get_page(page);
 		WRITE_ONCE(open->flags, RILL_SLOT_SHARED);
 	}
-	rill_slot_add(ring, page, off, copied, RILL_SLOT_OWN);
+	st->w_slot = rill_slot_add(ring, page, off, room, RILL_SLOT_OWN);
+	st->w_at = at + copied;
+	st->w_room = room - copied;
 	return copied;
 }
 
@@ -351,7 +365,7 @@ static ssize_t rill_write_mark(struct rill_ring *ring, struct iov_iter *from,
 		return -ENOMEM;
 	rill_cred_set(&mark->cred, &anc->cred);
 
-	open = rill_slot_open(ring);
+	open = rill_slot_open(ring->store);
 	slot = rill_slot_at(ring, ring->w_pos);
 	slot->mark = mark;
 	slot->flags = RILL_SLOT_MARK;
@@ -383,20 +397,37 @@ static ssize_t rill_write_piece(struct rill_ring *ring, struct iov_iter *from,
 				const struct rill_limit *limit,
 				struct rill_anc *anc)
 {
-	struct rill_slot *slot;
 	int err;
 
 	if (unlikely(anc->files ||
 		     !rill_cred_eq(&ring->store->w_cred, &anc->cred)))
 		return rill_write_mark(ring, from, piece, limit, anc);
-	slot = piece->page ? NULL : rill_slot_open(ring);
-	if (slot)
-		return rill_write_append(ring, slot, from, piece->len) ?:
+	if (!piece->page && rill_slot_open(ring->store))
+		return rill_write_append(ring->store, from, piece->len) ?:
 		       -EFAULT;
 	err = rill_slots_reserve(ring, 1, limit);
 	if (err)
 		return err;
 	return rill_write_slot(ring, NULL, from, piece);
+}
+
+/*
+ * How many of so many bytes the ring has room for.  It is only a count: what the
+ * reader is done with is said by r_pos for slots and by sp_head for pages.  tail,
+ * which the reader stores all the time, is looked at only if it matters.
+ */
+static size_t rill_ring_room(struct rill_ring *ring, size_t want,
+			     const struct rill_limit *limit)
+{
+	struct rill_store *st = ring->store;
+	unsigned long used = ring->head - st->w_tail;
+
+	if (used + want > limit->bytes) {
+		st->w_tail = READ_ONCE(ring->tail);
+		used = ring->head - st->w_tail;
+	}
+	DEBUG_NET_WARN_ON_ONCE((long)used < 0);
+	return used < limit->bytes ? min(want, limit->bytes - used) : 0;
 }
 
 /**
@@ -418,26 +449,22 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			bool by_ref, const struct rill_limit *limit,
 			struct rill_anc *anc)
 {
-	/*
-	 * Only a count: what the reader is done with is said by r_pos for slots
-	 * and by sp_head for pages.
-	 */
-	unsigned long used = ring->head - READ_ONCE(ring->tail);
-	size_t room = used < limit->bytes ? limit->bytes - used : 0;
+	size_t room = min_t(size_t, iov_iter_count(from), RILL_CHUNK);
 	bool files = anc->files;
 	bool made = false;
 	size_t total = 0;
 	ssize_t n = 0;
 
-	DEBUG_NET_WARN_ON_ONCE((long)used < 0);
-	room = min3(room, iov_iter_count(from), (size_t)RILL_CHUNK);
 	if (!room)
-		return iov_iter_count(from) ? -EAGAIN : 0;
+		return 0;
 	if (unlikely(!ring->store)) {
 		if (rill_store_make(ring))
 			return -ENOMEM;
 		made = true;
 	}
+	room = rill_ring_room(ring, room, limit);
+	if (!room)
+		return -EAGAIN;
 
 	while (room) {
 		struct rill_piece piece = { .len = room };
@@ -739,7 +766,7 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 			rill_cursor_next(ring, &cur, slot, rd->peek);
 			continue;
 		}
-		/* It may be growing; avail bounds what has been published. */
+		/* It may have room for more; avail bounds what was published. */
 		n = READ_ONCE(slot->len) - cur.off;
 		if (!n) {
 			rill_cursor_next(ring, &cur, slot, rd->peek);
@@ -793,26 +820,13 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	return total;
 }
 
-/**
- * rill_ring_consumed() - after a read: wake the writing end if it waits
- * @ring: the caller's own ring
- * @writer: the other end
- */
-void rill_ring_consumed(struct rill_ring *ring, struct sock *writer)
+/* See rill_ring_wake(); want: what the writing end waits for. */
+void __rill_ring_wake(struct rill_ring *ring, struct sock *writer,
+		      unsigned long want)
 {
 	struct rill_limit limit;
-	unsigned long want;
 	bool wake = false;
 
-	/*
-	 * Publish tail and r_pos, then look who waits.  Pairs with the barrier
-	 * of rill_ring_want(): of a reader that frees space and a writer that
-	 * says it waits, at least one sees the other.
-	 */
-	smp_mb();
-	want = READ_ONCE(ring->want);
-	if (likely(!want))
-		return;
 	if (want & BIT(RILL_WANT_SPACE)) {
 		rill_ring_limit(ring, writer, &limit);
 		if (rill_ring_writable(ring, &limit)) {

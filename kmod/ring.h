@@ -31,7 +31,8 @@ struct rill_slot {
 	};
 	u16				flags;
 	u16				off;	/* of the first byte in page */
-	u32				len;	/* bytes; grows in the last slot */
+	/* Bytes; of the last slot, if its page has room, how many there may be. */
+	u32				len;
 };
 
 /*
@@ -58,15 +59,19 @@ struct rill_seg {
  * wait to be used again.
  *
  * Locking: the first group belongs to the writer, the second to the reader;
- * sp_head and sp_got are read by the other side with acquire.
+ * sp_head and sp_got are read by the other side with acquire.  A small write
+ * needs the first cache line only.
  */
 struct rill_store {
-	struct rill_seg		*w_seg;
+	void			*w_at;		/* where the next byte goes .. */
+	struct rill_slot	*w_slot;	/* .. in the last slot .. */
+	u32			w_room;		/* .. which takes so many more */
 	u32			w_base;		/* first slot of w_seg */
+	unsigned long		w_tail;		/* tail, when last looked at */
+	struct rill_cred	w_cred;		/* of the last mark */
+	struct rill_seg		*w_seg;
 	u32			sp_tail;	/* spares taken, ever */
 	u32			sp_got;		/* the same in pages of PAGE_SIZE */
-	bool			w_open;		/* the last slot may grow */
-	struct rill_cred	w_cred;		/* of the last mark */
 	struct rill_mark	*w_mark;	/* with files, to be published */
 
 	struct rill_seg		*r_seg ____cacheline_aligned;
@@ -146,13 +151,39 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			bool by_ref, const struct rill_limit *limit,
 			struct rill_anc *anc);
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd);
-void rill_ring_consumed(struct rill_ring *ring, struct sock *writer);
+void __rill_ring_wake(struct rill_ring *ring, struct sock *writer,
+		      unsigned long want);
 bool rill_ring_want(struct rill_ring *ring, int what);
 void rill_ring_discard(struct rill_ring *ring);
 bool rill_ring_kill(struct rill_ring *ring, struct mutex *writers);
 bool rill_ring_writable(const struct rill_ring *ring,
 			const struct rill_limit *limit);
 void rill_ring_purge(struct rill_ring *ring);
+
+/*
+ * A reader has made room, and then was at a full barrier: wake the writing end
+ * if it waits for that.
+ */
+static inline void rill_ring_wake(struct rill_ring *ring, struct sock *writer)
+{
+	unsigned long want = READ_ONCE(ring->want);
+
+	if (unlikely(want))
+		__rill_ring_wake(ring, writer, want);
+}
+
+/* The same without that barrier. */
+static inline void rill_ring_consumed(struct rill_ring *ring,
+				      struct sock *writer)
+{
+	/*
+	 * Publish tail and r_pos, then look who waits.  Pairs with the barrier
+	 * of rill_ring_want(): of a reader that frees space and a writer that
+	 * says it waits, at least one sees the other.
+	 */
+	smp_mb();
+	rill_ring_wake(ring, writer);
+}
 
 static inline void rill_ring_limit(const struct rill_ring *ring,
 				   const struct sock *writer,
@@ -190,7 +221,7 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		     size_t target, long timeo);
 
 /* idle.c */
-void rill_idle_add(struct rill_ring *ring);
+void __rill_idle_add(struct rill_ring *ring);
 void rill_idle_reset(struct rill_ring *ring);
 void rill_idle_forget(struct rill_ring *ring);
 void rill_idle_exit(void);
@@ -206,6 +237,16 @@ static inline unsigned long rill_ring_used(const struct rill_ring *ring)
 
 	/* Acquire: who finds bytes finds what they are. */
 	return smp_load_acquire(&ring->head) - tail;
+}
+
+/*
+ * After a read; rx_mutex is held.  If the ring is empty, have its pages given back
+ * in case it stays so for a while.
+ */
+static inline void rill_idle_add(struct rill_ring *ring)
+{
+	if (!READ_ONCE(ring->idle_queued) && !rill_ring_used(ring))
+		__rill_idle_add(ring);
 }
 
 /* What a reader can still get. */

@@ -91,9 +91,11 @@ static bool rill_slot_closed(const struct rill_slot *slot, u32 off,
 {
 	u32 len = READ_ONCE(slot->len);
 
-	/* It came by reference, or there is no room in it. */
-	if (!READ_ONCE(slot->flags) ||
-	    slot->off + len == page_size(slot->page))
+	/* It came by reference. */
+	if (!READ_ONCE(slot->flags))
+		return true;
+	/* It is full. */
+	if (slot->off + len == page_size(slot->page) && avail >= len - off)
 		return true;
 	/* With bytes behind it, a slot and its flags change no more. */
 	return avail > len - off &&

@@ -94,10 +94,11 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		n = rill_stream_fill(sk, peer, from, by_ref, anc, &wake);
 		mutex_unlock(&rs->tx_mutex);
 		/*
-		 * The unlock before the look at dead, see rill_ring_kill(); and
-		 * head before the look who sleeps, see prepare_to_wait().
+		 * The unlock, which is an atomic operation, before the look at
+		 * dead, see rill_ring_kill(); and head before the look who
+		 * sleeps, see prepare_to_wait().
 		 */
-		smp_mb();
+		smp_mb__after_atomic();
 		rill_ring_unlocked(ring, &rs->tx_mutex);
 
 		if (n >= 0) {
@@ -176,7 +177,8 @@ int rill_stream_send(struct socket *sock, struct msghdr *msg, bool by_ref)
 		rill_cred_current(&anc.cred);
 	err = rill_stream_write(sk, peer, &msg->msg_iter, by_ref, &anc, timeo);
 	rill_anc_clear(&anc);
-	rill_connection_sigpipe(msg, err);
+	if (unlikely(err == -EPIPE))
+		rill_connection_sigpipe(msg);
 out:
 	trace_rill_send(sk, peer, len, msg->msg_flags, err);
 	return err;
@@ -278,10 +280,7 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 		return n;
 	}
 	sk_peek_offset_bwd(sk, n);
-	if (!rill_ring_used(ring))
-		rill_idle_add(ring);
-	/* With the mutex held: the writer goes on while the rest is read. */
-	rill_ring_consumed(ring, peer);
+	rill_idle_add(ring);
 	return n;
 }
 
@@ -289,20 +288,25 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 static ssize_t rill_stream_drain(struct sock *sk, struct sock *peer,
 				 struct rill_read *rd, size_t target, bool wait)
 {
+	struct rill_ring *ring = &rill_sk(sk)->ring;
 	struct rill_limit limit;
 	size_t total = 0;
 	ssize_t n;
 
-	rill_ring_limit(&rill_sk(sk)->ring, peer, &limit);
-	do {
+	for (;;) {
 		n = rill_stream_pass(sk, peer, rd, target, wait);
 		if (n < 0)
-			break;
+			return n;
 		rd->len -= n;
 		total += n;
-	} while (n == RILL_CHUNK && rd->len && !rd->peek &&
-		 total < limit.bytes);
-	return n;
+		if (n < RILL_CHUNK || !rd->len || rd->peek)
+			return n;
+		rill_ring_limit(ring, peer, &limit);
+		if (total >= limit.bytes)
+			return n;
+		/* With the mutex held: the writer goes on meanwhile. */
+		rill_ring_consumed(ring, peer);
+	}
 }
 
 /**
@@ -335,6 +339,10 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		failed = rill_reset_get(sk);
 		n = rill_stream_drain(sk, peer, rd, target, timeo);
 		mutex_unlock(&rs->rx_mutex);
+		/* tail, then who waits, as in rill_ring_consumed(). */
+		smp_mb__after_atomic();
+		if (!rd->peek)
+			rill_ring_wake(&rs->ring, peer);
 
 		if (n < 0) {
 			err = n;

@@ -55,31 +55,6 @@ void rill_data_ready(struct sock *sk)
 	rcu_read_unlock();
 }
 
-/* Is there a sleeper, a poll or SIGIO?  After a full barrier. */
-bool rill_waited_for(const struct sock *sk)
-{
-	struct socket_wq *wq;
-	bool any;
-
-	rcu_read_lock();
-	wq = rcu_dereference(sk->sk_wq);
-	/* The caller's barrier pairs with the one of who waits. */
-	any = wq && (waitqueue_active(&wq->wait) || wq->fasync_list);
-	rcu_read_unlock();
-	return any;
-}
-
-/*
- * Bytes came for sk: wake its readers, polls and SIGIO, if there are any.  After
- * a full barrier.
- */
-void rill_wake_reader(struct sock *sk)
-{
-	/* Or a user in the kernel has put its own function there. */
-	if (rill_waited_for(sk) || sk->sk_data_ready != rill_data_ready)
-		sk->sk_data_ready(sk);
-}
-
 /* sk_write_space(): from the peer's read, or from the end of a message. */
 void rill_write_space(struct sock *sk)
 {

@@ -270,9 +270,9 @@ proctype Writer()
 			/* rill_write_append() */
 			REACH(4);
 			store(W, DATA(w_page, w_len), head + 1, 0);
-			w_len++;
-			store(W, SLOT_LEN(w_pos - 1), w_len, 0)
-		:: else ->
+			w_len++
+		:: true ->
+			/* The page is full, or what comes needs another slot. */
 			/* rill_slots_reserve(); -EAGAIN: it waits */
 			if
 			:: w_pos < NSLOT -> skip
@@ -285,8 +285,16 @@ proctype Writer()
 			page_get();
 			/* rill_write_slot() */
 			store(W, DATA(w_page, 0), head + 1, 0);
+			/* rill_slot_cut() */
+			if
+			:: w_open && w_len < PB ->
+				REACH(8);
+				store(W, SLOT_LEN(w_pos - 1), w_len, 0)
+			:: else -> skip
+			fi;
 			store(W, SLOT_PAGE(w_pos), w_page, 0);
-			store(W, SLOT_LEN(w_pos), 1, 0);
+			/* As long as the page; it is cut if that proves too much. */
+			store(W, SLOT_LEN(w_pos), PB, 0);
 			atomic { w_len = 1; w_open = 1; w_pos++ }
 		fi;
 		head++;
