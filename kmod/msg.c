@@ -547,17 +547,21 @@ static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
 	int shutdown, failed, start, err;
 
 	for (;;) {
-		if (rill_mutex_lock(&rs->rx_mutex))
-			return ERR_PTR(sock_intr_errno(timeo));
 		/* First, and in this order, see rill_stream_read(). */
 		shutdown = rill_shutdown_get(sk);
 		failed = rill_reset_get(sk);
 		start = max(sk_peek_offset(sk, flags), 0);
-		*offset = start;
-		skb = rill_msg_begin(sk, offset);
-		if (skb)
-			return skb;
-		mutex_unlock(&rs->rx_mutex);
+		/* Nothing is found without the mutex. */
+		if (!skb_queue_empty_lockless(&sk->sk_receive_queue)) {
+			if (rill_mutex_lock(&rs->rx_mutex))
+				return ERR_PTR(sock_intr_errno(timeo));
+			start = max(sk_peek_offset(sk, flags), 0);
+			*offset = start;
+			skb = rill_msg_begin(sk, offset);
+			if (skb)
+				return skb;
+			mutex_unlock(&rs->rx_mutex);
+		}
 
 		err = failed ? sock_error(sk) : 0;
 		if (err)

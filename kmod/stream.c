@@ -260,7 +260,6 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 	struct rill_limit limit;
 	ssize_t n;
 
-	rd->need = 1;
 	if (rd->peek) {
 		rd->skip = max(sk_peek_offset(sk, MSG_PEEK), 0);
 		rill_ring_limit(ring, peer, &limit);
@@ -326,23 +325,28 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 	int shutdown, failed, err = 0, interrupted = 0;
 	ssize_t n;
 
+	rd->need = 1;
 	for (;;) {
-		if (rill_mutex_lock(&rs->rx_mutex)) {
-			err = sock_intr_errno(timeo);
-			break;
-		}
 		/*
 		 * First: what was sent before a shutdown or a reset is seen
 		 * after it; and a reset before the end that comes with it.
 		 */
 		shutdown = rill_shutdown_get(sk);
 		failed = rill_reset_get(sk);
-		n = rill_stream_drain(sk, peer, rd, target, timeo);
-		mutex_unlock(&rs->rx_mutex);
-		/* tail, then who waits, as in rill_ring_consumed(). */
-		smp_mb__after_atomic();
-		if (!rd->peek)
-			rill_ring_wake(&rs->ring, peer);
+		n = 0;
+		/* But a peek, or where files end, nothing is found without it. */
+		if (rill_ring_used(&rs->ring) || rd->peek || rd->rights) {
+			if (rill_mutex_lock(&rs->rx_mutex)) {
+				err = sock_intr_errno(timeo);
+				break;
+			}
+			n = rill_stream_drain(sk, peer, rd, target, timeo);
+			mutex_unlock(&rs->rx_mutex);
+			/* tail, then who waits, as in rill_ring_consumed(). */
+			smp_mb__after_atomic();
+			if (!rd->peek)
+				rill_ring_wake(&rs->ring, peer);
+		}
 
 		if (n < 0) {
 			err = n;
