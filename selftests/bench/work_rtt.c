@@ -90,6 +90,8 @@ void work_rtt(const struct job *job, const struct peer *peer)
 		limit_rtt(job, peer);
 		return;
 	}
+	if (job->arg & RTT_CROSS && settings.cpus < 2)
+		cell_skip("it is about two CPUs");
 	peer_duplex(peer, job->type, in, out);
 	if (job->arg & (RTT_BUSY | RTT_SLEEP))
 		for (int i = 0; i < 2; i++)
