@@ -367,7 +367,7 @@ struct rill_ring {
 	struct rill_store	*store;
 	u32			idle_tail;	/* tail when it was queued */
 
-	/* On 6.1 and later on a line of its own: a small write leaves it alone. */
+	/* Debian's 6.1 and 6.12: on another line, which a small write leaves alone. */
 	unsigned long		tail;		/* bytes read, ever */
 	u32			r_pos;		/* slots given back, ever */
 	bool			idle_queued;

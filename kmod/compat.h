@@ -49,6 +49,16 @@
 #define RILL_COMPAT_SENDPAGE(fn)
 #endif
 
+/*
+ * smp_mb() right behind mutex_unlock(), whose contract is only a release, but which
+ * stores the owner by an atomic operation.  Not with PREEMPT_RT and its debugging.
+ */
+#ifdef CONFIG_PREEMPT_RT
+#define smp_mb__after_mutex_unlock()	smp_mb()
+#else
+#define smp_mb__after_mutex_unlock()	smp_mb__after_atomic()
+#endif
+
 #ifdef CONFIG_COMPAT
 #define RILL_COMPAT_IOCTL	.compat_ioctl = rill_compat_ioctl,
 #else

@@ -391,7 +391,7 @@ void rill_connection_close(struct sock *sk)
 	if (!rill_is_stream(sk)) {
 		/*
 		 * Both wake the peer for room that is no use to it: a poll that
-		 * waits for room is to see why, and so has been told before.
+		 * sleeps is to see why, and so has been told before.
 		 */
 		__skb_queue_purge(&gone);
 		rill_flow_end(sk);

@@ -427,7 +427,7 @@ static size_t rill_ring_room(struct rill_ring *ring, size_t want,
 		used = ring->head - st->w_tail;
 	}
 	DEBUG_NET_WARN_ON_ONCE((long)used < 0);
-	return used < limit->bytes ? min(want, limit->bytes - used) : 0;
+	return used < limit->bytes ? min_t(size_t, want, limit->bytes - used) : 0;
 }
 
 /**
@@ -856,7 +856,7 @@ bool rill_ring_want(struct rill_ring *ring, int what)
 {
 	/*
 	 * A full barrier: say it, then look.  Pairs with the one of
-	 * rill_ring_consumed().
+	 * rill_ring_consumed(), and of rill_stream_read().
 	 */
 	return !test_and_set_bit(what, &ring->want);
 }

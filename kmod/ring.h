@@ -70,9 +70,9 @@ struct rill_store {
 	unsigned long		w_tail;		/* tail, when last looked at */
 	struct rill_cred	w_cred;		/* of the last mark */
 	struct rill_seg		*w_seg;
+	struct rill_mark	*w_mark;	/* with files, to be published */
 	u32			sp_tail;	/* spares taken, ever */
 	u32			sp_got;		/* the same in pages of PAGE_SIZE */
-	struct rill_mark	*w_mark;	/* with files, to be published */
 
 	struct rill_seg		*r_seg ____cacheline_aligned;
 	u32			r_off;		/* bytes read of the slot at r_pos */
@@ -228,7 +228,8 @@ void rill_idle_exit(void);
 
 /*
  * Unread bytes.  Exact for whoever holds a side's mutex with the other side
- * quiet; else a moment's view that is never below 0: tail is read first.
+ * quiet; else a moment's view that is never below 0: tail is read first.  So 0
+ * says that the ring was empty when head was read.
  */
 static inline unsigned long rill_ring_used(const struct rill_ring *ring)
 {

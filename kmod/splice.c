@@ -94,7 +94,7 @@ static bool rill_slot_closed(const struct rill_slot *slot, u32 off,
 	/* It came by reference. */
 	if (!READ_ONCE(slot->flags))
 		return true;
-	/* It is full. */
+	/* It is full, and all of it published: len is what there may be. */
 	if (slot->off + len == page_size(slot->page) && avail >= len - off)
 		return true;
 	/* With bytes behind it, a slot and its flags change no more. */

@@ -94,11 +94,10 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 		n = rill_stream_fill(sk, peer, from, by_ref, anc, &wake);
 		mutex_unlock(&rs->tx_mutex);
 		/*
-		 * The unlock, which is an atomic operation, before the look at
-		 * dead, see rill_ring_kill(); and head before the look who
-		 * sleeps, see prepare_to_wait().
+		 * The unlock before the look at dead, see rill_ring_kill(); and
+		 * head before the look who sleeps, see prepare_to_wait().
 		 */
-		smp_mb__after_atomic();
+		smp_mb__after_mutex_unlock();
 		rill_ring_unlocked(ring, &rs->tx_mutex);
 
 		if (n >= 0) {
@@ -334,7 +333,7 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		shutdown = rill_shutdown_get(sk);
 		failed = rill_reset_get(sk);
 		n = 0;
-		/* But a peek, or where files end, nothing is found without it. */
+		/* An empty ring needs no mutex, but for what a pass decides. */
 		if (rill_ring_used(&rs->ring) || rd->peek || rd->rights) {
 			if (rill_mutex_lock(&rs->rx_mutex)) {
 				err = sock_intr_errno(timeo);
@@ -343,7 +342,7 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 			n = rill_stream_drain(sk, peer, rd, target, timeo);
 			mutex_unlock(&rs->rx_mutex);
 			/* tail, then who waits, as in rill_ring_consumed(). */
-			smp_mb__after_atomic();
+			smp_mb__after_mutex_unlock();
 			if (!rd->peek)
 				rill_ring_wake(&rs->ring, peer);
 		}

@@ -19,7 +19,9 @@
  * r_pos and a page because of sp_head, never because of tail, which only says
  * how much may be in the ring; so this writer knows no limit in bytes and still
  * must not overrun.  Also left out: links, marks and pages by reference, which
- * are published by head as any slot is, and page_count(): nobody else has a page.
+ * are published by head as any slot is and like any slot cut the one before; who
+ * lends a page to a pipe (rill_slot_closed()); and page_count(): nobody else has a
+ * page.
  *
  * NBYTES go through pages of PB bytes, NSLOT slots, NSPARE spares, NPAGE pages.
  */

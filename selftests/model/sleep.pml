@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Who sleeps and who wakes (kmod/stream.c, wait.c, and rill_ring_want() and
- * rill_ring_consumed() of kmod/ring.c): NW writers of M pieces each into a ring
+ * rill_ring_wake() of kmod/ring.c): NW writers of M pieces each into a ring
  * that holds CAP, NR readers that read to the end, the end itself (shutdown, and
  * close() that lingers until all is read).  Memory is weak, see weak.pml.
  *
@@ -42,7 +42,7 @@
 #else
 #define B_WANT_MB	1
 #endif
-/* rill_ring_consumed(): tail, then want. */
+/* rill_stream_read(), rill_ring_consumed(): tail, then want. */
 #ifdef NO_B_CONSUMED_MB
 #define B_CONSUMED_MB(p)	skip
 #else
@@ -264,7 +264,6 @@ proctype Reader(byte p)
 		:: atomic { !peek -> what = 1; early = mem[HEAD] }
 		:: atomic { !peek -> what = 2; early = mem[ERR] }
 		fi;
-		lock(p, RX);
 		atomic {
 			end = mem[SHUTDOWN];
 			if
@@ -272,6 +271,14 @@ proctype Reader(byte p)
 			:: else -> skip
 			fi
 		};
+		/* rill_ring_used(); an empty ring needs no mutex */
+		mine = mem[TAIL];
+		if
+		:: atomic { (what == 1 -> early : mem[HEAD]) == mine ->
+				REACH(8); mine = 0; goto looked }
+		:: atomic { (what == 1 -> early : mem[HEAD]) != mine -> mine = 0 }
+		fi;
+		lock(p, RX);
 		/* rill_ring_read(); as much as there is, or less */
 		if
 		:: atomic { (what == 1 -> early : mem[HEAD]) > tail -> n = 1 }
@@ -284,9 +291,10 @@ proctype Reader(byte p)
 		:: else -> skip
 		fi;
 		unlock(p, RX);
+looked:
 		if
 		:: n ->
-			/* rill_ring_consumed() */
+			/* rill_ring_wake() */
 			B_CONSUMED_MB(p);
 			want = mem[WANT];
 			n = 0;
