@@ -704,6 +704,32 @@ static size_t rill_slot_copy(const struct rill_slot *slot, u32 off, size_t n,
 	return n;
 }
 
+/*
+ * Most reads are of bytes of one page with nothing beside them; then there is no
+ * need for a cursor.  The bytes copied, -EFAULT, or 0: this is no such read.
+ */
+static ssize_t rill_read_plain(struct rill_ring *ring, struct rill_read *rd,
+			       size_t avail)
+{
+	struct rill_store *st = ring->store;
+	struct rill_slot *slot = &st->r_seg->slot[ring->r_pos & st->r_seg->mask];
+	size_t n = min(rd->len, avail);
+	u32 off = st->r_off;
+
+	if (rd->peek || rd->by_cred || rd->pipe || st->r_mark ||
+	    READ_ONCE(slot->flags) != RILL_SLOT_OWN ||
+	    n > READ_ONCE(slot->len) - off)
+		return 0;
+	n = _copy_to_iter(page_address(slot->page) + slot->off + off, n, rd->to);
+	if (unlikely(!n))
+		return -EFAULT;
+	st->r_off = off + n;
+	rd->total += n;
+	/* Space for the writer; the bytes were copied before. */
+	smp_store_release(&ring->tail, ring->tail + n);
+	return n;
+}
+
 /**
  * rill_ring_read() - take bytes, or look at them
  * @ring: the caller's own ring
@@ -740,6 +766,9 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	if (!avail)
 		return 0;
 	DEBUG_NET_WARN_ON_ONCE((long)avail < 0 || !ring->store);
+	copied = rill_read_plain(ring, rd, avail);
+	if (likely(copied))
+		return copied;
 	if (!rd->peek)
 		len = min_t(size_t, len, RILL_CHUNK);
 	st = ring->store;
