@@ -716,7 +716,7 @@ static ssize_t rill_read_plain(struct rill_ring *ring, struct rill_read *rd,
 	size_t n = min(rd->len, avail);
 	u32 off = st->r_off;
 
-	if (rd->peek || rd->by_cred || rd->pipe || st->r_mark ||
+	if (rd->peek || rd->by_cred || rd->pipe || rd->rights || st->r_mark ||
 	    READ_ONCE(slot->flags) != RILL_SLOT_OWN ||
 	    n > READ_ONCE(slot->len) - off)
 		return 0;

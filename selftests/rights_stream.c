@@ -235,6 +235,32 @@ TEST_F(stream, longer_than_a_pass)
 	close(p.r);
 }
 
+/*
+ * Then, too, who waits for all does not wait for more; nor where a pass ends in
+ * the middle of a page.
+ */
+TEST_F(stream, ends_a_wait_in_the_next_pass)
+{
+	static char buf[100000];
+	struct rt_call c = {
+		.nr = SYS_recvfrom, .fd = self->fd[1], .buf = buf + 500,
+		.len = sizeof(buf) - 500, .flags = MSG_WAITALL,
+	};
+	struct rr_pipe p;
+
+	ASSERT_EQ(0, rr_pipe(&p));
+	rd_fill(buf, 50000, 7, 0);
+	ASSERT_EQ(20000, SYS(send(self->fd[0], buf, 20000, 0)));
+	ASSERT_EQ(30000, rr_send_pipe(self->fd[0], buf + 20000, 30000, 0, &p));
+	memset(buf, 0, sizeof(buf));
+	ASSERT_EQ(500, SYS(recv(self->fd[1], buf, 500, 0)));
+	ASSERT_EQ(0, rt_call_start(&c));
+	EXPECT_EQ(49500, rt_call_end(&c));
+	EXPECT_EQ(-1, rd_verify(buf, 50000, 7, 0));
+	EXPECT_TRUE(rr_gone(&p));
+	close(p.r);
+}
+
 /* The credentials of another sender end a receive before his files. */
 TEST_F(stream, other_credentials)
 {
