@@ -49,13 +49,12 @@
 #define RILL_COMPAT_SENDPAGE(fn)
 #endif
 
-/*
- * smp_mb() right behind mutex_unlock(), whose contract is only a release, but which
- * stores the owner by an atomic operation.  Not with PREEMPT_RT and its debugging.
- */
+/* A full barrier right behind mutex_unlock(), whose contract is only a release. */
 #ifdef CONFIG_PREEMPT_RT
+/* With its debugging the owner is cleared by a plain store. */
 #define smp_mb__after_mutex_unlock()	smp_mb()
 #else
+/* The owner is cleared by an atomic operation. */
 #define smp_mb__after_mutex_unlock()	smp_mb__after_atomic()
 #endif
 
