@@ -713,7 +713,7 @@ static ssize_t rill_read_plain(struct rill_ring *ring, struct rill_read *rd,
 {
 	struct rill_store *st = ring->store;
 	struct rill_slot *slot = &st->r_seg->slot[ring->r_pos & st->r_seg->mask];
-	size_t n = min(rd->len, avail);
+	size_t n = min3(rd->len, avail, (size_t)RILL_CHUNK);
 	u32 off = st->r_off;
 
 	if (rd->peek || rd->by_cred || rd->pipe || rd->rights || st->r_mark ||
