@@ -89,11 +89,11 @@ struct sockaddr_rill {
  * int, microseconds, 0 or more: how long a receive that found nothing looks for
  * data before it sleeps, if the last data came from another CPU and nobody else
  * wants this one.  As SO_BUSY_POLL, but anybody may set it, and what has effect
- * is bounded by net.rill.max_busy_poll_us, at any time; reading it gives what
- * has effect.  Of the two options the longer one counts.  EINVAL: below 0.  An
- * accepted socket has its listener's.  A socket that has neither option set
- * looks for net.rill.busy_poll_us, and less often where that is of no use; 0
- * here switches it off.
+ * is bounded by net.rill.max_busy_poll_us, at any time; reading it gives the
+ * value within that bound.  Of the two options the longer one counts.  EINVAL:
+ * below 0.  An accepted socket has its listener's.  A socket that has neither
+ * option set looks for net.rill.busy_poll_us, and less often where that is of no
+ * use, and reads that; 0 here switches it off where SO_BUSY_POLL is 0 too.
  */
 #define RILL_BUSY_POLL		4
 

@@ -34,7 +34,10 @@ struct rill_diag_req {
 /* Attributes that may follow it. */
 enum {
 	RILL_DIAG_REQ_UNSPEC,
-	/* String: only sockets whose name, or whose peer's, begins so. */
+	/*
+	 * String: only sockets whose name, or whose peer's, begins so.  Of a dump:
+	 * without NLM_F_DUMP the one socket is told, whatever this and the masks say.
+	 */
 	RILL_DIAG_REQ_PREFIX,
 	__RILL_DIAG_REQ_MAX
 };

@@ -123,7 +123,8 @@ ssize_t rill_peer_name(int fd, char *name);
  * @flags: 0 or SOCK_NONBLOCK.  SOCK_CLOEXEC may be given and is always set.
  *
  * Return: a descriptor; or -1 with errno
- *   EINVAL		a bit in @flags that is none of these
+ *   EINVAL		a bit in @flags that is none of these, or a @type that
+ *			is none of any family's
  *   ESOCKTNOSUPPORT	another @type
  *   EMFILE, ENFILE, ENOMEM	as socket(2)
  *   and what rill_family() may say.
@@ -232,7 +233,8 @@ int rill_dgram(const char *name, int flags);
  *   EAGAIN	the receiver is full: @fd is non-blocking, or SO_SNDTIMEO has
  *		passed
  *   ECONNREFUSED, EACCES, EPROTOTYPE, EPERM	as rill_connect()
- *   EPIPE	the receiver has shut down its reading side
+ *   EPIPE	the receiver has shut down its reading side, or @fd was shut
+ *		down for writing
  *   and what rill_addr() may say.
  */
 ssize_t rill_sendto(int fd, const void *buf, size_t len, int flags,
@@ -374,7 +376,8 @@ int rill_get_owner(int fd, uid_t *uid, gid_t *gid);
  *   receive looks for data before it sleeps.
  * @fd: a socket of this family.
  * @usec: microseconds, 0 or more.  No more than net.rill.max_busy_poll_us has
- *   effect; reading gives what has, before it is set net.rill.busy_poll_us.
+ *   effect; reading gives the value within that bound, before it is set
+ *   net.rill.busy_poll_us.  SO_BUSY_POLL is not looked at.
  *
  * Return: 0; or -1 with errno
  *   EINVAL	less than 0

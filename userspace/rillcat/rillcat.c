@@ -654,7 +654,7 @@ static int make_listener(void)
 				      rill_explain(errno));
 	/*
 	 * With one client to serve, the others had better stand in line (and be
-	 * refused when it is over) than be connected to nobody.
+	 * refused when it is there) than be connected to nobody.
 	 */
 	if (backlog < 0)
 		backlog = opt.keep ? 128 : 0;

@@ -250,7 +250,7 @@ datagram_answer() {
 	[ "$(cat "$tmp/out1")" = question ] && [ "$(cat "$tmp/out2")" = answer ]
 }
 
-# Without -k: the second client stands in line, and is refused at the end.
+# Without -k: who comes when the first client is there is refused.
 one_client() {
 	mkfifo "$tmp/outfifo"
 	exec 5<>"$tmp/outfifo"
