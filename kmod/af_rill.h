@@ -691,6 +691,7 @@ void rill_flow_wake(struct sock *sk);
 int rill_flow_may_make(struct sock *sk, struct sock *to, long *timeo);
 int rill_flow_may_queue(struct sock *sk, struct sock *to, long *timeo);
 void rill_flow_unblock(struct sock *sk);
+void rill_flow_sent(struct sock *sk, struct sock *to);
 bool rill_flow_writable(struct sock *sk);
 void rill_flow_end(struct sock *sk);
 void rill_flow_init(struct sock *sk);

@@ -311,6 +311,13 @@ static void rill_reset_count(struct sock *sk, struct sock *peer,
 	trace_rill_reset(sk, peer, reason);
 }
 
+static void rill_shutdown_mark(struct sock *sk, int how)
+{
+	spin_lock(&rill_sk(sk)->lock);
+	rill_shutdown_add(sk, how);
+	spin_unlock(&rill_sk(sk)->lock);
+}
+
 /* The other end may not send any more; what it did not read may be lost, too. */
 static void rill_connection_cut(struct sock *sk, struct sock *peer)
 {
@@ -320,9 +327,7 @@ static void rill_connection_cut(struct sock *sk, struct sock *peer)
 		else
 			rill_msg_purge(peer, RILL_DROP_RESET);
 	}
-	spin_lock(&rill_sk(peer)->lock);
-	rill_shutdown_add(peer, SEND_SHUTDOWN);
-	spin_unlock(&rill_sk(peer)->lock);
+	rill_shutdown_mark(peer, SEND_SHUTDOWN);
 }
 
 /* Tell the other end of its end (how), and of a reset if there is one: once. */
@@ -433,7 +438,12 @@ void rill_linger(struct sock *sk)
 	if (current->flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER))
 		return;
 
-	/* There will be no more: the peer may read on to the end, and why. */
+	/*
+	 * Nobody will read here any more: the peer may send nothing, or a send of
+	 * it would wait for this end, which waits for its reads.  And there will
+	 * be no more from here: it may read on to the end, and why.
+	 */
+	rill_shutdown_mark(peer, SEND_SHUTDOWN);
 	rill_connection_tell(sk, peer, rill_unread(sk) ? RILL_RESET_UNREAD :
 							 RILL_RESET_NONE,
 			     RCV_SHUTDOWN);
@@ -449,13 +459,6 @@ void rill_linger(struct sock *sk)
 		timeo = wait_woken(&wait, TASK_KILLABLE, timeo);
 	}
 	rill_wait_remove(sk, &wait);
-}
-
-static void rill_shutdown_mark(struct sock *sk, int how)
-{
-	spin_lock(&rill_sk(sk)->lock);
-	rill_shutdown_add(sk, how);
-	spin_unlock(&rill_sk(sk)->lock);
 }
 
 static void rill_shutdown_listener(struct sock *sk, int how)
@@ -491,7 +494,8 @@ int rill_shutdown(struct socket *sock, int how)
 	} else if (sk->sk_state == TCP_LISTEN) {
 		rill_shutdown_listener(sk, how);
 	} else if (rill_line_leave(sk)) {
-		/* As tcp(7) in SYN_SENT: the connect() is off. */
+		/* As tcp(7) in SYN_SENT: the connect() is off, and polls see it. */
+		WRITE_ONCE(sk->sk_err, ECONNABORTED);
 		rill_wake_hangup(sk, true);
 	} else {
 		peer = rill_sk(sk)->peer;

@@ -104,13 +104,26 @@ static bool rill_flow_open(const struct sock *sk, const struct sock *to,
 	       READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
 }
 
+/*
+ * Who sleeps for room at a receiver stands in the own queue for what ends the
+ * send, which has no key; not for data, nor for room in SO_SNDBUF.
+ */
+static int rill_flow_wake_end(struct wait_queue_entry *wait, unsigned int mode,
+			      int sync, void *key)
+{
+	if (key)
+		return 0;
+	return autoremove_wake_function(wait, mode, sync, key);
+}
+
 /* Sleep until a send may go on, or for timeo. */
 static long rill_flow_wait(struct sock *sk, struct sock *to,
 			   enum rill_flow_phase phase, long timeo)
 {
 	struct wait_queue_head *queue = &rill_sk(to)->peer_wait;
+	DEFINE_WAIT_FUNC(own, phase == RILL_FLOW_QUEUE ? rill_flow_wake_end :
+				autoremove_wake_function);
 	DEFINE_WAIT(full);
-	DEFINE_WAIT(own);
 
 	/* The own queue too, for room in SO_SNDBUF and for shutdown(). */
 	prepare_to_wait(sk_sleep(sk), &own, TASK_INTERRUPTIBLE);
@@ -176,6 +189,14 @@ void rill_flow_unblock(struct sock *sk)
 	spin_lock(&rill_sk(sk)->lock);
 	__rill_flow_unblock(rill_sk(sk));
 	spin_unlock(&rill_sk(sk)->lock);
+}
+
+/* A send to that receiver went well: no need to be told that it has room. */
+void rill_flow_sent(struct sock *sk, struct sock *to)
+{
+	/* Another may still be full, and that is what poll was promised. */
+	if (READ_ONCE(rill_sk(sk)->relay.private) == to)
+		rill_flow_unblock(sk);
 }
 
 /* Have poll of sk wait for a receiver.  False: the send may go on meanwhile. */

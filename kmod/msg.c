@@ -39,6 +39,7 @@ struct rill_skb_cb {
 	struct scm_fp_list	*files;		/* in flight, or NULL */
 	u32			charge;		/* in the queue it stands in, or 0 */
 	bool			reading;	/* a receive copies from it */
+	bool			peeked;		/* with SO_PEEK_OFF; it is empty */
 };
 
 static struct rill_skb_cb *rill_cb(struct sk_buff *skb)
@@ -115,6 +116,7 @@ static struct sk_buff *rill_msg_make(struct sock *sk, struct sock *to,
 	rill_cb(skb)->files = anc->files;
 	rill_cb(skb)->charge = 0;
 	rill_cb(skb)->reading = false;
+	rill_cb(skb)->peeked = false;
 	anc->cred.pid = NULL;
 	anc->files = NULL;
 
@@ -297,7 +299,7 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	 */
 	rill_flow_wake(to);
 	if (!err)
-		rill_flow_unblock(sk);
+		rill_flow_sent(sk, to);
 	else if (err == -ECONNREFUSED)
 		rill_dgram_dissolve(sk, to);
 	else if (err == -EPIPE && !rill_is_dgram(sk))
@@ -354,16 +356,22 @@ void rill_msg_purge(struct sock *sk, enum rill_drop_reason reason)
 }
 
 /*
- * The first message, or with SO_PEEK_OFF the one that the offset falls into;
- * offset becomes that within the message.
+ * The message that a peek with SO_PEEK_OFF comes to, of which offset becomes that
+ * within the message; if it is negative the first one, from its beginning.
  */
 static struct sk_buff *rill_msg_find(struct sock *sk, int *offset)
 {
 	struct sk_buff *skb;
 
 	lockdep_assert_held(&rill_sk(sk)->lock);
+	if (*offset < 0) {
+		*offset = 0;
+		return skb_peek(&sk->sk_receive_queue);
+	}
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		if (!*offset || *offset < skb->len)
+		/* The offset says nothing of an empty one. */
+		if (*offset < skb->len ||
+		    (!*offset && !rill_cb(skb)->peeked))
 			return skb;
 		*offset -= skb->len;
 	}
@@ -374,7 +382,7 @@ unsigned int rill_msg_next_len(struct sock *sk)
 {
 	struct sk_buff *skb;
 	unsigned int len;
-	int offset = 0;
+	int offset = -1;
 
 	spin_lock(&rill_sk(sk)->lock);
 	skb = rill_msg_find(sk, &offset);
@@ -461,6 +469,20 @@ static bool rill_msg_drain(struct sk_buff *skb, int offset, struct msghdr *msg,
 	return false;
 }
 
+/* So much of it was peeked at: the next peek goes on behind that. */
+static void rill_msg_peeked(struct sock *sk, struct sk_buff *skb,
+			    unsigned int bytes)
+{
+	if (READ_ONCE(sk->sk_peek_off) < 0)
+		return;
+	sk_peek_offset_fwd(sk, bytes);
+	if (skb->len)
+		return;
+	spin_lock(&rill_sk(sk)->lock);
+	rill_cb(skb)->peeked = true;
+	spin_unlock(&rill_sk(sk)->lock);
+}
+
 /* Copy one message out.  Its length as the caller is to see it, or an errno. */
 static int rill_msg_copy(struct sock *sk, struct msghdr *msg, size_t size,
 			 int flags, struct sk_buff *skb, int offset)
@@ -476,28 +498,38 @@ static int rill_msg_copy(struct sock *sk, struct msghdr *msg, size_t size,
 	sock_recv_cmsgs(msg, sk, skb);
 	rill_cred_report(sk, msg, &rill_cb(skb)->cred);
 	if (flags & MSG_PEEK)
-		sk_peek_offset_fwd(sk, copy);
+		rill_msg_peeked(sk, skb, copy);
 	else
+		/* Before it goes, under the lock; see rill_msg_ready(). */
 		sk_peek_offset_bwd(sk, skb->len);
 	return flags & MSG_TRUNC ? len : copy;
 }
 
-static bool rill_msg_ready(struct sock *sk, int offset)
+/* For rill_msg_find(). */
+static int rill_msg_start(struct sock *sk, int flags)
+{
+	return flags & MSG_PEEK ? sk_peek_offset(sk, flags) : -1;
+}
+
+static bool rill_msg_ready(struct sock *sk, int flags)
 {
 	struct sk_buff *skb;
+	int offset;
 
 	if (READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
 		return true;
-	if (!offset)
+	if (rill_msg_start(sk, flags) < 0)
 		return !skb_queue_empty_lockless(&sk->sk_receive_queue);
 	spin_lock(&rill_sk(sk)->lock);
+	/* Anew at each look, and with the queue: a receive may have moved it. */
+	offset = rill_msg_start(sk, flags);
 	skb = rill_msg_find(sk, &offset);
 	spin_unlock(&rill_sk(sk)->lock);
 	return skb;
 }
 
 /* With busy polling: look for a while.  Returns whether that was of use. */
-static bool rill_msg_poll(struct sock *sk, int offset, long *timeo)
+static bool rill_msg_poll(struct sock *sk, int flags, long *timeo)
 {
 	struct rill_busy busy;
 	bool found;
@@ -505,7 +537,7 @@ static bool rill_msg_poll(struct sock *sk, int offset, long *timeo)
 	if (!rill_busy_begin(&busy, sk, *timeo))
 		return false;
 	do
-		found = rill_msg_ready(sk, offset);
+		found = rill_msg_ready(sk, flags);
 	while (!found && rill_busy_again(&busy));
 	*timeo = rill_busy_end(&busy, found);
 	return found;
@@ -520,15 +552,15 @@ static int rill_msg_wake(struct wait_queue_entry *wait, unsigned int mode,
 	return autoremove_wake_function(wait, mode, sync, key);
 }
 
-static long rill_msg_wait(struct sock *sk, int offset, long timeo)
+static long rill_msg_wait(struct sock *sk, int flags, long timeo)
 {
 	DEFINE_WAIT_FUNC(wait, rill_msg_wake);
 
-	if (rill_msg_poll(sk, offset, &timeo))
+	if (rill_msg_poll(sk, flags, &timeo))
 		return timeo;
 	for (;;) {
 		prepare_to_wait(sk_sleep(sk), &wait, TASK_INTERRUPTIBLE);
-		if (rill_msg_ready(sk, offset) || !timeo ||
+		if (rill_msg_ready(sk, flags) || !timeo ||
 		    signal_pending(current))
 			break;
 		rill_stat_inc(sock_net(sk), RILL_STAT_SLEEP_DATA);
@@ -544,19 +576,17 @@ static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
 {
 	struct rill_sock *rs = rill_sk(sk);
 	struct sk_buff *skb;
-	int shutdown, failed, start, err;
+	int shutdown, failed, err;
 
 	for (;;) {
 		/* First, and in this order, see rill_stream_read(). */
 		shutdown = rill_shutdown_get(sk);
 		failed = rill_reset_get(sk);
-		start = max(sk_peek_offset(sk, flags), 0);
 		/* Nothing is found without the mutex. */
 		if (!skb_queue_empty_lockless(&sk->sk_receive_queue)) {
 			if (rill_mutex_lock(&rs->rx_mutex))
 				return ERR_PTR(sock_intr_errno(timeo));
-			start = max(sk_peek_offset(sk, flags), 0);
-			*offset = start;
+			*offset = rill_msg_start(sk, flags);
 			skb = rill_msg_begin(sk, offset);
 			if (skb)
 				return skb;
@@ -572,8 +602,8 @@ static struct sk_buff *rill_msg_get(struct sock *sk, int flags, long timeo,
 			rill_stat_inc(sock_net(sk), RILL_STAT_AGAIN_DATA);
 			return ERR_PTR(-EAGAIN);
 		}
-		timeo = rill_msg_wait(sk, start, timeo);
-		if (signal_pending(current) && !rill_msg_ready(sk, start))
+		timeo = rill_msg_wait(sk, flags, timeo);
+		if (signal_pending(current) && !rill_msg_ready(sk, flags))
 			return ERR_PTR(sock_intr_errno(timeo));
 	}
 }

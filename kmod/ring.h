@@ -35,6 +35,9 @@ struct rill_slot {
 	u32				len;
 };
 
+/* Or off would be too small. */
+static_assert(PAGE_SIZE <= 1 << 16);
+
 /*
  * What stands beside the bytes that follow it: the credentials of who wrote
  * them; and files, which go with the first so many of these bytes.
@@ -137,6 +140,7 @@ struct rill_read {
 	bool			peek;
 	bool			by_cred;	/* stop where credentials change */
 	bool			stopped;	/* it may not go on */
+	size_t			target;		/* with so many it waits for no more */
 	size_t			need;		/* so many unread are worth a pass */
 	size_t			total;		/* bytes copied, of all calls */
 	struct rill_cred	cred;		/* of the first byte; referenced */
@@ -218,7 +222,7 @@ ssize_t rill_slot_lend(const struct rill_slot *slot, u32 off, size_t n,
 
 /* stream.c */
 int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
-		     size_t target, long timeo);
+		     long timeo);
 
 /* idle.c */
 void __rill_idle_add(struct rill_ring *ring);

@@ -173,8 +173,8 @@ ssize_t rill_stream_splice_read(struct socket *sock, loff_t *ppos,
 	}
 
 	rd.by_cred = rill_passcred_own(sk);
-	ret = rill_stream_read(sk, peer, &rd, sock_rcvlowat(sk, 0, rd.len),
-			       timeo);
+	rd.target = sock_rcvlowat(sk, 0, rd.len);
+	ret = rill_stream_read(sk, peer, &rd, timeo);
 	rill_cred_clear(&rd.cred);
 	/* A pipe has no room for files: as with read(), they are closed. */
 	rill_rights_drop(rd.files);

@@ -191,31 +191,51 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	return rill_stream_send(sock, msg, by_ref);
 }
 
+/* Where a peek begins, and how much it hopes for: both may change while it waits. */
+static void rill_peek_aim(struct sock *sk, struct sock *peer,
+			  struct rill_read *rd)
+{
+	struct rill_ring *ring = &rill_sk(sk)->ring;
+	struct rill_limit limit;
+
+	rd->skip = max(sk_peek_offset(sk, MSG_PEEK), 0);
+	rill_ring_limit(ring, peer, &limit);
+	rd->need = min(rd->skip + rd->target, limit.bytes);
+	rd->need = max(rd->need, rd->skip + 1);
+	/* No hope for more where files may end it. */
+	if (unlikely(READ_ONCE(ring->rights)))
+		rd->need = rd->skip + 1;
+}
+
 /* Is there something to do for this reader? */
 static bool rill_read_ready(struct sock *sk, struct sock *peer,
-			    const struct rill_read *rd)
+			    struct rill_read *rd)
 {
 	struct rill_ring *ring = &rill_sk(sk)->ring;
 	unsigned long bytes = rill_ring_readable(ring);
 	struct rill_limit limit;
 
+	if (rd->peek)
+		rill_peek_aim(sk, peer, rd);
 	if (bytes >= rd->need || READ_ONCE(sk->sk_err) ||
 	    READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
 		return true;
 	if (bytes <= rd->skip)
 		return false;
-	/* Less than it hoped for, but files may end it, see the pass? */
-	if (unlikely(READ_ONCE(ring->rights)))
-		return true;
 	/* Less than it hoped for, but the writer waits for it to be read? */
+	if (!test_bit(RILL_WANT_SPACE, &ring->want))
+		return false;
 	rill_ring_limit(ring, peer, &limit);
-	return test_bit(RILL_WANT_SPACE, &ring->want) &&
-	       !rill_ring_writable(ring, &limit);
+	if (!rill_ring_writable(ring, &limit))
+		return true;
+	/* It need not wait; and when it does again, that is to be news. */
+	rill_ring_consumed(ring, peer);
+	return false;
 }
 
 /* With busy polling: look for a while.  Returns whether that was of use. */
 static bool rill_read_poll(struct sock *sk, struct sock *peer,
-			   const struct rill_read *rd, long *timeo)
+			   struct rill_read *rd, long *timeo)
 {
 	struct rill_busy busy;
 	bool found;
@@ -230,7 +250,7 @@ static bool rill_read_poll(struct sock *sk, struct sock *peer,
 }
 
 static long rill_data_wait(struct sock *sk, struct sock *peer,
-			   const struct rill_read *rd, long timeo)
+			   struct rill_read *rd, long timeo)
 {
 	DEFINE_WAIT(wait);
 
@@ -248,26 +268,32 @@ static long rill_data_wait(struct sock *sk, struct sock *peer,
 	return timeo;
 }
 
+/* So much was read: a peek that sleeps at its offset may be before data now. */
+static void rill_peek_moved(struct sock *sk, int bytes)
+{
+	if (READ_ONCE(sk->sk_peek_off) < 0)
+		return;
+	sk_peek_offset_bwd(sk, bytes);
+	/* The offset, then who waits; pairs with prepare_to_wait(). */
+	smp_mb();
+	if (rill_ring_readable(&rill_sk(sk)->ring) > READ_ONCE(sk->sk_peek_off))
+		rill_wake_reader(sk);
+}
+
 /*
  * One pass of a receive, under rx_mutex.  The bytes copied, 0 or an errno.
  * wait: rather none than less than the target of a peek.
  */
 static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
-				struct rill_read *rd, size_t target, bool wait)
+				struct rill_read *rd, bool wait)
 {
 	struct rill_ring *ring = &rill_sk(sk)->ring;
-	struct rill_limit limit;
 	ssize_t n;
 
 	if (rd->peek) {
-		rd->skip = max(sk_peek_offset(sk, MSG_PEEK), 0);
-		rill_ring_limit(ring, peer, &limit);
-		rd->need = min(rd->skip + target, limit.bytes);
-		rd->need = max(rd->need, rd->skip + 1);
-		/* No hope for more where files may end it. */
-		if (unlikely(READ_ONCE(ring->rights)))
-			rd->need = rd->skip + 1;
-		if (wait && !rill_read_ready(sk, peer, rd))
+		if (!wait)
+			rill_peek_aim(sk, peer, rd);
+		else if (!rill_read_ready(sk, peer, rd))
 			return 0;
 	}
 	n = rill_ring_read(ring, rd);
@@ -277,14 +303,14 @@ static ssize_t rill_stream_pass(struct sock *sk, struct sock *peer,
 		sk_peek_offset_fwd(sk, n);
 		return n;
 	}
-	sk_peek_offset_bwd(sk, n);
+	rill_peek_moved(sk, n);
 	rill_idle_add(ring);
 	return n;
 }
 
 /* Passes while there is a chunk to copy, up to a ring full: others may wait. */
 static ssize_t rill_stream_drain(struct sock *sk, struct sock *peer,
-				 struct rill_read *rd, size_t target, bool wait)
+				 struct rill_read *rd, bool wait)
 {
 	struct rill_ring *ring = &rill_sk(sk)->ring;
 	struct rill_limit limit;
@@ -292,7 +318,7 @@ static ssize_t rill_stream_drain(struct sock *sk, struct sock *peer,
 	ssize_t n;
 
 	for (;;) {
-		n = rill_stream_pass(sk, peer, rd, target, wait);
+		n = rill_stream_pass(sk, peer, rd, wait);
 		if (n < 0)
 			return n;
 		rd->len -= n;
@@ -312,13 +338,12 @@ static ssize_t rill_stream_drain(struct sock *sk, struct sock *peer,
  * @sk: the caller's own end, connected
  * @peer: the other end
  * @rd: what is asked for; gets what came
- * @target: with so many bytes it does not wait for more
  * @timeo: how long it may wait
  *
  * Return: the bytes, 0 at the end, or an errno.
  */
 int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
-		     size_t target, long timeo)
+		     long timeo)
 {
 	struct rill_sock *rs = rill_sk(sk);
 	int shutdown, failed, err = 0, interrupted = 0;
@@ -339,7 +364,7 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 				err = sock_intr_errno(timeo);
 				break;
 			}
-			n = rill_stream_drain(sk, peer, rd, target, timeo);
+			n = rill_stream_drain(sk, peer, rd, timeo);
 			mutex_unlock(&rs->rx_mutex);
 			/* tail, then who waits, as in rill_ring_consumed(). */
 			smp_mb__after_mutex_unlock();
@@ -357,7 +382,7 @@ int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 			cond_resched();
 			continue;
 		}
-		if (rd->total >= target || rd->stopped ||
+		if (rd->total >= rd->target || rd->stopped ||
 		    (rd->peek && rd->total))
 			break;
 		/* An error is kept for the call that gets no bytes. */
@@ -401,7 +426,6 @@ int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 		.len	= min_t(size_t, len, MAX_RW_COUNT),
 		.peek	= flags & MSG_PEEK,
 	};
-	size_t target;
 	long timeo;
 	int ret;
 
@@ -419,9 +443,9 @@ int rill_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	if (!len)
 		return 0;
 
-	target = sock_rcvlowat(sk, flags & MSG_WAITALL, rd.len);
+	rd.target = sock_rcvlowat(sk, flags & MSG_WAITALL, rd.len);
 	rd.by_cred = rill_passcred_own(sk);
-	ret = rill_stream_read(sk, peer, &rd, target, timeo);
+	ret = rill_stream_read(sk, peer, &rd, timeo);
 	if (ret > 0) {
 		rill_name_copy(msg, peer);
 		if (rd.by_cred)

@@ -31,7 +31,10 @@ void rill_wake_hangup(struct sock *sk, bool both)
 	rcu_read_unlock();
 }
 
-/* May sk have more messages in flight?  As unix(7): a quarter of SO_SNDBUF. */
+/*
+ * May sk have more messages in flight, for poll?  As unix(7): a quarter of
+ * SO_SNDBUF.
+ */
 static bool rill_msg_writable(const struct sock *sk)
 {
 	return refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
@@ -55,13 +58,33 @@ void rill_data_ready(struct sock *sk)
 	rcu_read_unlock();
 }
 
+/*
+ * SO_SNDBUF has room for one more message, but not yet what poll wants: enough
+ * for a send that sleeps.  poll(2) and epoll never report EPOLLMSG, so that key
+ * wakes none of theirs.
+ */
+static void rill_write_some_space(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	if (sk_wmem_alloc_get(sk) >= READ_ONCE(sk->sk_sndbuf))
+		return;
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_poll(&wq->wait, EPOLLMSG);
+	rcu_read_unlock();
+}
+
 /* sk_write_space(): from the peer's read, or from the end of a message. */
 void rill_write_space(struct sock *sk)
 {
 	struct socket_wq *wq;
 
-	if (!rill_is_stream(sk) && !rill_msg_writable(sk))
+	if (!rill_is_stream(sk) && !rill_msg_writable(sk)) {
+		rill_write_some_space(sk);
 		return;
+	}
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
 	if (skwq_has_sleeper(wq)) {

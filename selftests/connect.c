@@ -746,8 +746,14 @@ TEST_F(line, shutdown_leaves)
 	ASSERT_TRUE(rt_call_sleeps(&c));
 	EXPECT_EQ(2, waiting(self->lfd));
 
+	EXPECT_EQ(0, rt_events(fd, POLLOUT));
 	EXPECT_EQ(0, SYS(shutdown(fd, SHUT_RDWR)));
 	EXPECT_EQ(1, waiting(self->lfd));
+	/* Who polls is not to take that for a connection. */
+	EXPECT_EQ(POLLOUT | POLLERR | POLLHUP, rt_events(fd, POLLOUT));
+	EXPECT_EQ(ECONNABORTED, rt_get_int(fd, SOL_SOCKET, SO_ERROR));
+	EXPECT_EQ(0, rt_get_int(fd, SOL_SOCKET, SO_ERROR));
+	EXPECT_EQ(-ECONNABORTED, rt_connect(fd, &self->addr));
 	EXPECT_EQ(0, SYS(shutdown(c.fd, SHUT_RDWR)));
 	EXPECT_EQ(-ECONNABORTED, rt_call_end(&c));
 	EXPECT_EQ(0, waiting(self->lfd));

@@ -296,6 +296,27 @@ TEST_F(linger, unread_input)
 	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 }
 
+/* A writer at the other end would wait for the close, which waits for its reads. */
+TEST_F(linger, ends_a_writer)
+{
+	struct rt_call c, w = {
+		.nr = SYS_sendto, .fd = self->fd[1], .buf = buf, .len = 100,
+		.flags = MSG_NOSIGNAL,
+	};
+
+	ASSERT_EQ(10, SYS(send(self->fd[0], buf, 10, 0)));
+	ASSERT_LT(0, rt_fill(self->fd[1], 100));
+	ASSERT_EQ(0, rt_call_start(&w));
+	ASSERT_TRUE(rt_call_sleeps(&w));
+	start_lingering(_metadata, &c, &self->fd[0], FOR_EVER);
+	EXPECT_EQ(-EPIPE, rt_call_end(&w));
+	EXPECT_EQ(-EPIPE, SYS(send(self->fd[1], buf, 1, MSG_NOSIGNAL)));
+	EXPECT_EQ(10, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	EXPECT_EQ(0, rt_call_end(&c));
+	EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[1], buf, 1, 0)));
+	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, 1, 0)));
+}
+
 /* Nobody has accepted: it waits for the acceptor, and for its listener's end. */
 TEST_F(linger, before_accept)
 {

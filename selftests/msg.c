@@ -5,6 +5,8 @@
  */
 #include "rill_test_data.h"
 
+#include <sys/epoll.h>
+
 static char sink;
 
 /* ---- both types, as ends of a pair ------------------------------------- */
@@ -792,6 +794,31 @@ TEST_F(dgram, pollout_after_sendto)
 	EXPECT_EQ(1, send_to(self->zfd, &self->x));
 }
 
+/* .. also if a message to another receiver goes well in between. */
+TEST_F(dgram, pollout_after_another_sendto)
+{
+	struct epoll_event ev = { .events = EPOLLOUT | EPOLLET };
+	int epfd;
+
+	if (variant->family == RT_UNIX)
+		SKIP(return, "unix(7) says writable at once: its callers spin");
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	ASSERT_LE(0, epfd);
+	ASSERT_EQ(0, epoll_ctl(epfd, EPOLL_CTL_ADD, self->zfd, &ev));
+	ASSERT_EQ(1, epoll_wait(epfd, &ev, 1, RT_WAIT_MS));
+	ASSERT_LT(0, fill(self->yfd, &self->x, 100));
+	EXPECT_EQ(-EAGAIN, send_to(self->zfd, &self->x));
+	/* It has its event, and waits for the next. */
+	EXPECT_EQ(0, rt_events(self->zfd, POLLOUT));
+	EXPECT_EQ(1, send_to(self->zfd, &self->y));
+	EXPECT_EQ(0, rt_events(self->zfd, POLLOUT));
+	EXPECT_EQ(0, epoll_wait(epfd, &ev, 1, 0));
+	ASSERT_LT(0, rt_drain(self->xfd, 200));
+	EXPECT_EQ(1, epoll_wait(epfd, &ev, 1, RT_WAIT_MS));
+	EXPECT_EQ(1, send_to(self->zfd, &self->x));
+	close(epfd);
+}
+
 /* A full queue is writable again when its owner dies: the next send says why. */
 TEST_F(dgram, pollout_when_receiver_dies)
 {
@@ -822,6 +849,57 @@ TEST_F(dgram, sndbuf_bounds)
 	EXPECT_EQ(0, rt_events(self->zfd, POLLOUT));
 	rt_drain(self->xfd, 4000);
 	EXPECT_EQ(POLLOUT, rt_poll(self->zfd, POLLOUT));
+}
+
+/* A sender that sleeps for it goes on when it grows, less than poll would want. */
+TEST_F(dgram, sndbuf_grows)
+{
+	struct job j = { .fd = self->zfd, .len = 3000, .to = self->x };
+	struct rt_thread t;
+	int used = 0;
+
+	if (variant->family == RT_UNIX)
+		SKIP(return, "unix(7) wakes it with a quarter of SO_SNDBUF only");
+	ASSERT_EQ(0, rt_set_int(self->zfd, SOL_SOCKET, SO_SNDBUF, 20000));
+	ASSERT_EQ(0, rt_set_int(self->xfd, SOL_SOCKET, SO_RCVBUFFORCE, 10000000));
+	ASSERT_LT(0, fill(self->zfd, &self->x, 3000));
+	ASSERT_EQ(0, rt_thread_start(&t, do_send, &j));
+	ASSERT_TRUE(rt_thread_sleeps(&t, SYS_sendto));
+	ASSERT_EQ(0, ioctl(self->zfd, SIOCOUTQ, &used));
+	ASSERT_LE(40000, used);
+	/* The kernel doubles it. */
+	ASSERT_EQ(0, rt_set_int(self->zfd, SOL_SOCKET, SO_SNDBUF, used));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ(3000, t.ret);
+}
+
+/* .. and when one of its messages is read, whoever has the others. */
+TEST_F(dgram, sndbuf_held_elsewhere)
+{
+	static char some[3000];
+	struct job j = { .fd = self->zfd, .len = 3000 };
+	struct rt_addr a = rt_new_addr(variant->family);
+	struct rt_thread t;
+	long n;
+	int fd;
+
+	if (variant->family == RT_UNIX)
+		SKIP(return, "unix(7) wakes it with a quarter of SO_SNDBUF only");
+	fd = rt_bound(variant->family, SOCK_DGRAM, &a);
+	ASSERT_LE(0, fd);
+	j.to = a;
+	ASSERT_EQ(0, rt_set_int(self->zfd, SOL_SOCKET, SO_SNDBUF, 20000));
+	ASSERT_EQ(0, rt_set_int(self->xfd, SOL_SOCKET, SO_RCVBUFFORCE, 10000000));
+	ASSERT_EQ(3000, SYS(sendto(self->zfd, some, 3000, 0, &self->y.sa, self->y.len)));
+	n = fill(self->zfd, &self->x, 3000);
+	ASSERT_LT(3, n);
+	ASSERT_EQ(0, rt_thread_start(&t, do_send, &j));
+	ASSERT_TRUE(rt_thread_sleeps(&t, SYS_sendto));
+	/* x never reads. */
+	ASSERT_EQ(3000, rt_drain(self->yfd, 4000));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ(3000, t.ret);
+	close(fd);
 }
 
 TEST_F(dgram, listen_accept)

@@ -1046,6 +1046,89 @@ TEST_F(opt, peek_off_waits)
 	EXPECT_EQ('d', t.ret);
 }
 
+/* Another thread's read moves the offset of a peek that sleeps. */
+TEST_F(opt, peek_off_moves_while_it_waits)
+{
+	char buf[20];
+	struct rt_thread t;
+
+	if (variant->family == RT_UNIX)
+		SKIP(return, "a peek of unix(7) that sleeps keeps its offset, in 6.1");
+	ASSERT_EQ(0, set(self->sv[1], SO_PEEK_OFF, 10));
+	ASSERT_EQ(10, SYS(send(self->sv[0], "0123456789", 10, 0)));
+	ASSERT_EQ(0, rt_thread_start(&t, do_peek, &self->sv[1]));
+	ASSERT_TRUE(rt_thread_sleeps(&t, SYS_recvfrom));
+	ASSERT_EQ(10, SYS(recv(self->sv[1], buf, sizeof(buf), 0)));
+	EXPECT_EQ(0, get(self->sv[1], SO_PEEK_OFF));
+	ASSERT_EQ(5, SYS(send(self->sv[0], "abcde", 5, 0)));
+	ASSERT_TRUE(rt_thread_join(&t));
+	EXPECT_EQ('a', t.ret);
+	EXPECT_EQ(5, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_DONTWAIT)));
+}
+
+/* A peek leaves an empty message behind as it does any other. */
+TEST_F(opt, peek_off_past_an_empty_message)
+{
+	char buf[20];
+
+	if (variant->type == SOCK_STREAM)
+		SKIP(return, "messages only");
+	ASSERT_EQ(0, set(self->sv[1], SO_PEEK_OFF, 0));
+	ASSERT_EQ(0, SYS(send(self->sv[0], "", 0, 0)));
+	ASSERT_EQ(3, SYS(send(self->sv[0], "abc", 3, 0)));
+	ASSERT_EQ(0, SYS(send(self->sv[0], "", 0, 0)));
+	ASSERT_EQ(2, SYS(send(self->sv[0], "de", 2, 0)));
+	EXPECT_EQ(0, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT)));
+	EXPECT_EQ(3, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT)));
+	EXPECT_EQ(0, memcmp(buf, "abc", 3));
+	EXPECT_EQ(3, get(self->sv[1], SO_PEEK_OFF));
+	/* Reads take all of them, the empty ones too. */
+	EXPECT_EQ(0, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_DONTWAIT)));
+	EXPECT_EQ(3, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_DONTWAIT)));
+	EXPECT_EQ(0, get(self->sv[1], SO_PEEK_OFF));
+	EXPECT_EQ(0, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT)));
+	EXPECT_EQ(2, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT)));
+	EXPECT_EQ(-EAGAIN, SYS(recv(self->sv[1], buf, sizeof(buf),
+				    MSG_PEEK | MSG_DONTWAIT)));
+	/* Switched off: from the first again, empty or not. */
+	ASSERT_EQ(0, set(self->sv[1], SO_PEEK_OFF, -1));
+	EXPECT_EQ(0, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT)));
+	EXPECT_EQ(0, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_DONTWAIT)));
+	EXPECT_EQ(2, SYS(recv(self->sv[1], buf, sizeof(buf), MSG_DONTWAIT)));
+}
+
+/*
+ * A peek that hopes for more than a writer has room for is told each time that
+ * the writer waits, also when room came by SO_SNDBUF and went again.
+ */
+TEST_F(opt, peek_and_a_shrunk_buffer)
+{
+	static char in[40000];
+	struct rt_call peek = {
+		.nr = SYS_recvfrom, .fd = self->sv[1], .buf = in, .len = 30000,
+		.flags = MSG_PEEK | MSG_WAITALL,
+	};
+	struct rt_call more = {
+		.nr = SYS_sendto, .fd = self->sv[0], .buf = "x", .len = 1,
+	};
+	long n;
+
+	if (variant->type != SOCK_STREAM || variant->family == RT_UNIX)
+		SKIP(return, "streams of AF_RILL only: others do not wait for so many");
+	ASSERT_EQ(0, set(self->sv[0], SO_SNDBUF, 8192));
+	n = rt_fill(self->sv[0], 1000);
+	ASSERT_LT(0, n);
+	ASSERT_GT(30000, n);
+	ASSERT_EQ(0, set(self->sv[0], SO_SNDBUF, 100000));
+	ASSERT_EQ(0, rt_call_start(&peek));
+	ASSERT_TRUE(rt_call_sleeps(&peek));
+	ASSERT_EQ(0, set(self->sv[0], SO_SNDBUF, 4096));
+	ASSERT_EQ(0, rt_call_start(&more));
+	EXPECT_EQ(n, rt_call_end(&peek));
+	EXPECT_EQ(n, SYS(recv(self->sv[1], in, sizeof(in), 0)));
+	EXPECT_EQ(1, rt_call_end(&more));
+}
+
 /* ---- ioctls ------------------------------------------------------------ */
 
 TEST_F(opt, ioctls)
