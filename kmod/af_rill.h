@@ -470,7 +470,10 @@ struct rill_sock {
 	struct mutex		rx_mutex;	/* readers of this end */
 	union {			/* by role */
 		unsigned int	waiting;	/* a listener's: length of line */
-		bool		was_reset;	/* an end's: told, once; lock */
+		struct {	/* an end's */
+			bool	was_reset;	/* told, once; lock */
+			bool	lingers;	/* in close(): it reads no more */
+		};
 	};
 	int			busy_poll_us;	/* RILL_BUSY_POLL; -1: not set */
 	struct rill_name	*name;
@@ -600,7 +603,7 @@ void rill_socket_unregister(void);
 int rill_listen(struct socket *sock, int backlog);
 RILL_DECLARE_ACCEPT(rill_accept);
 int rill_queue_join(struct sock *listener, struct sock *sk, struct sock *child);
-bool rill_line_leave(struct sock *sk);
+bool rill_line_leave(struct sock *sk, int err);
 void rill_listener_close(struct sock *sk);
 
 static inline bool rill_queue_full(const struct sock *listener)
@@ -691,7 +694,6 @@ void rill_flow_wake(struct sock *sk);
 int rill_flow_may_make(struct sock *sk, struct sock *to, long *timeo);
 int rill_flow_may_queue(struct sock *sk, struct sock *to, long *timeo);
 void rill_flow_unblock(struct sock *sk);
-void rill_flow_sent(struct sock *sk, struct sock *to);
 bool rill_flow_writable(struct sock *sk);
 void rill_flow_end(struct sock *sk);
 void rill_flow_init(struct sock *sk);

@@ -183,7 +183,7 @@ static int rill_connect_unspec(struct sock *sk)
 	int err = 0;
 
 	lock_sock(sk);
-	if (rill_line_leave(sk)) {
+	if (rill_line_leave(sk, 0)) {
 		/* Others may wait for the connection. */
 		rill_wake_hangup(sk, true);
 	} else if (sk->sk_state != TCP_CLOSE) {
@@ -411,7 +411,9 @@ void rill_connection_close(struct sock *sk)
 /* Has the peer read all that sk sent, or gone? */
 static bool rill_all_read(struct sock *sk, struct sock *peer)
 {
-	if (READ_ONCE(rill_sk(peer)->dead))
+	/* It will not, if it closes too. */
+	if (READ_ONCE(rill_sk(peer)->dead) ||
+	    READ_ONCE(rill_sk(peer)->lingers))
 		return true;
 	if (rill_is_stream(sk))
 		return !rill_ring_readable(&rill_sk(peer)->ring);
@@ -428,15 +430,19 @@ static bool rill_all_read(struct sock *sk, struct sock *peer)
  */
 void rill_linger(struct sock *sk)
 {
-	struct sock *peer = rill_sk(sk)->peer;
+	struct sock *peer = READ_ONCE(rill_sk(sk)->peer);
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	long timeo;
 
 	if (!sock_flag(sk, SOCK_LINGER) || !sk->sk_lingertime || !peer ||
 	    rill_is_dgram(sk))
 		return;
-	if (current->flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER))
+	if (current->flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER) ||
+	    READ_ONCE(rill_sk(peer)->dead))
 		return;
+
+	/* Then tell, which wakes the peer if it lingers, too. */
+	WRITE_ONCE(rill_sk(sk)->lingers, true);
 
 	/*
 	 * Nobody will read here any more: the peer may send nothing, or a send of
@@ -493,9 +499,8 @@ int rill_shutdown(struct socket *sock, int how)
 		rill_shutdown_wake(sk, how);
 	} else if (sk->sk_state == TCP_LISTEN) {
 		rill_shutdown_listener(sk, how);
-	} else if (rill_line_leave(sk)) {
+	} else if (rill_line_leave(sk, ECONNABORTED)) {
 		/* As tcp(7) in SYN_SENT: the connect() is off, and polls see it. */
-		WRITE_ONCE(sk->sk_err, ECONNABORTED);
 		rill_wake_hangup(sk, true);
 	} else {
 		peer = rill_sk(sk)->peer;

@@ -13,7 +13,8 @@
  * ends.  A sender that does not sleep (EAGAIN, poll) has its relay entry in
  * peer_wait, which on a wake-up takes itself out and wakes the sender's own
  * wait queue; relay.private says in whose peer_wait it is.  There is one for each
- * sender: the last receiver that was full counts.
+ * sender: the last receiver that was full counts, until it has room, also if a
+ * send goes well meanwhile, to another one or of another thread.
  *
  * Locking: relay.private is set under the sender's lock and the peer_wait.lock of
  * what it is set to; it is cleared under that peer_wait.lock.  Order: the
@@ -189,14 +190,6 @@ void rill_flow_unblock(struct sock *sk)
 	spin_lock(&rill_sk(sk)->lock);
 	__rill_flow_unblock(rill_sk(sk));
 	spin_unlock(&rill_sk(sk)->lock);
-}
-
-/* A send to that receiver went well: no need to be told that it has room. */
-void rill_flow_sent(struct sock *sk, struct sock *to)
-{
-	/* Another may still be full, and that is what poll was promised. */
-	if (READ_ONCE(rill_sk(sk)->relay.private) == to)
-		rill_flow_unblock(sk);
 }
 
 /* Have poll of sk wait for a receiver.  False: the send may go on meanwhile. */

@@ -158,10 +158,11 @@ static bool __rill_line_admit(struct rill_sock *ls)
 /**
  * rill_line_leave() - a connector gives up its place
  * @sk: the connector
+ * @err: what its SO_ERROR is to say; or 0
  *
  * Return: whether it stood in line; it is unconnected then.
  */
-bool rill_line_leave(struct sock *sk)
+bool rill_line_leave(struct sock *sk, int err)
 {
 	struct rill_net *rn = rill_net(sock_net(sk));
 	struct rill_sock *rs = rill_sk(sk), *ls;
@@ -183,7 +184,9 @@ bool rill_line_leave(struct sock *sk)
 	/* It may have been admitted or refused meanwhile. */
 	if (rs->listener == listener) {
 		child = __rill_line_remove(rn, ls, rs);
-		WRITE_ONCE(sk->sk_state, TCP_CLOSE);
+		WRITE_ONCE(sk->sk_err, err);
+		/* Release: whoever sees the state sees why. */
+		smp_store_release(&sk->sk_state, TCP_CLOSE);
 		rill_net_count(rn, RILL_STAT_CONNECT_LEFT);
 		rill_line_trace(sk, ls, child, -ECONNABORTED);
 	}

@@ -298,9 +298,7 @@ int rill_msg_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	 * barrier: those who came later look for themselves.
 	 */
 	rill_flow_wake(to);
-	if (!err)
-		rill_flow_sent(sk, to);
-	else if (err == -ECONNREFUSED)
+	if (err == -ECONNREFUSED)
 		rill_dgram_dissolve(sk, to);
 	else if (err == -EPIPE && !rill_is_dgram(sk))
 		rill_connection_sigpipe(msg);

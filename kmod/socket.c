@@ -248,7 +248,7 @@ void rill_sock_close(struct sock *sk)
 		rill_listener_close(sk);
 	else if (state == TCP_ESTABLISHED ||
 		 /* It may have been admitted, or refused, since. */
-		 (state == TCP_SYN_SENT && !rill_line_leave(sk)))
+		 (state == TCP_SYN_SENT && !rill_line_leave(sk, 0)))
 		rill_connection_close(sk);
 	rill_spare_close(sk);
 	sock_put(sk);

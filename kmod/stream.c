@@ -230,7 +230,7 @@ static bool rill_read_ready(struct sock *sk, struct sock *peer,
 		return true;
 	/* It need not wait; and when it does again, that is to be news. */
 	rill_ring_consumed(ring, peer);
-	return false;
+	return test_bit(RILL_WANT_SPACE, &ring->want);
 }
 
 /* With busy polling: look for a while.  Returns whether that was of use. */

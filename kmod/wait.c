@@ -72,7 +72,7 @@ static void rill_write_some_space(struct sock *sk)
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);
 	if (skwq_has_sleeper(wq))
-		wake_up_interruptible_poll(&wq->wait, EPOLLMSG);
+		wake_up_interruptible_sync_poll(&wq->wait, EPOLLMSG);
 	rcu_read_unlock();
 }
 
@@ -127,10 +127,11 @@ static bool rill_stream_readable(struct sock *sk, struct sock *peer)
 		return true;
 	/*
 	 * Then the writer has to go on.  It may sleep since before SO_RCVBUF
-	 * grew, of which not every kernel tells the family (compat.h).
+	 * grew, of which not every kernel tells the family (compat.h).  If it
+	 * still wishes for room, the ring is full again.
 	 */
 	rill_ring_consumed(ring, peer);
-	return false;
+	return test_bit(RILL_WANT_SPACE, &ring->want);
 }
 
 /* SO_RCVLOWAT, under lock_sock(): what is there may be enough now. */

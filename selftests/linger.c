@@ -296,6 +296,20 @@ TEST_F(linger, unread_input)
 	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 }
 
+/* Neither will read: that is no reason to wait for each other. */
+TEST_F(linger, both_ends)
+{
+	struct rt_call c;
+
+	ASSERT_EQ(10, SYS(send(self->fd[0], buf, 10, 0)));
+	ASSERT_EQ(10, SYS(send(self->fd[1], buf, 10, 0)));
+	ASSERT_EQ(0, rt_set_linger(self->fd[1], 1, FOR_EVER));
+	start_lingering(_metadata, &c, &self->fd[0], FOR_EVER);
+	ASSERT_EQ(0, SYS(close(self->fd[1])));
+	self->fd[1] = -1;
+	EXPECT_EQ(0, rt_call_end(&c));
+}
+
 /* A writer at the other end would wait for the close, which waits for its reads. */
 TEST_F(linger, ends_a_writer)
 {
