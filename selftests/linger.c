@@ -290,6 +290,8 @@ TEST_F(linger, unread_input)
 	ASSERT_EQ(10, SYS(send(self->fd[0], buf, 10, 0)));
 	ASSERT_EQ(10, SYS(send(self->fd[1], buf, 10, 0)));
 	start_lingering(_metadata, &c, &self->fd[0], FOR_EVER);
+	/* While it waits: a poll knows. */
+	EXPECT_EQ(POLLIN | POLLERR, rt_events(self->fd[1], POLLIN) & (POLLIN | POLLERR));
 	EXPECT_EQ(10, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 	EXPECT_EQ(-ECONNRESET, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 	EXPECT_EQ(0, rt_call_end(&c));

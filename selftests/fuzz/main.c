@@ -304,11 +304,28 @@ static void print_stuck(pid_t pid)
 	}
 }
 
+/*
+ * Interrupt what sleeps in the working process, as its first thread does at a
+ * program's end, unless it waits, with no signal to end that, for one of the
+ * others: two splices into one pipe, of which one waits for data and has the
+ * pipe locked, as it has with any socket.
+ */
+static void nudge(pid_t pid)
+{
+	char path[64];
+
+	for (pid_t tid = pid; tid < pid + 8; tid++) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
+		if (!access(path, F_OK))
+			syscall(SYS_tgkill, pid, tid, SIGUSR1);
+	}
+}
+
 /* Wait for the working process.  False: it was in trouble. */
 static bool wait_for(pid_t pid)
 {
 	double patience = STUCK_SECONDS * fz_options.slow, until = fz_now() + patience;
-	uint64_t seen = fz_state->nrecent;
+	uint64_t seen = fz_state->nrecent, nudged = 0;
 	int status;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
@@ -321,6 +338,10 @@ static bool wait_for(pid_t pid)
 			fflush(stdout);
 			kill(pid, SIGKILL);
 			return false;
+		} else if (fz_now() > until - patience / 2 && nudged != seen) {
+			nudged = seen;
+			printf("# a program takes its time: its sleepers are interrupted\n");
+			nudge(pid);
 		}
 		usleep(2000);
 	}
