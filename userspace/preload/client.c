@@ -194,6 +194,12 @@ void run_options_plain(int from, int to)
 	copy_option(from, to, SO_OOBINLINE, sizeof(int));
 }
 
+/* MSG_ZEROCOPY waits for completions, which AF_RILL does not send. */
+bool run_option_zerocopy(int fd)
+{
+	return int_option(fd, SO_ZEROCOPY) == 1;
+}
+
 /* The options of SOL_SOCKET that mean something on the other one too. */
 void run_options_copy(int from, int to, bool unix_socket)
 {
@@ -375,6 +381,7 @@ static int connect_rill(int fd, int domain, int type, const struct sockaddr *add
 	enum run_count why;
 	int n, x, flags, ret = -1, err = 0, i;
 	struct run_addr own = { .len = sizeof(own.ss) };
+	bool set;	/* some option may be */
 
 	n = run_targets(domain == AF_UNIX ? 0 : IPPROTO_TCP, domain, addr, len, names, &to, &why);
 	if (!n)
@@ -387,6 +394,10 @@ static int connect_rill(int fd, int domain, int type, const struct sockaddr *add
 	    !real.getsockname(fd, (struct sockaddr *)&own.ss, &own.len) &&
 	    own.len > sizeof(sa_family_t))
 		goto own;
+	set = !slot || atomic_load(&slot->kind) != RUN_FRESH || slot->options;
+	why = RUN_NOT_PROTOCOL;
+	if (set && run_option_zerocopy(fd))
+		goto own;
 
 	why = RUN_NOT_OTHER;
 	flags = real.fcntl(fd, F_GETFL);
@@ -398,7 +409,7 @@ static int connect_rill(int fd, int domain, int type, const struct sockaddr *add
 		real.setsockopt(x, SOL_SOCKET, SO_RCVBUF, &run.rcvbuf, sizeof(int));
 	if (run.sndbuf)
 		real.setsockopt(x, SOL_SOCKET, SO_SNDBUF, &run.sndbuf, sizeof(int));
-	if (!slot || atomic_load(&slot->kind) != RUN_FRESH || slot->options)
+	if (set)
 		run_options_copy(fd, x, domain == AF_UNIX);
 	if (domain != AF_UNIX && bind_client(x, &to, fd, domain))
 		goto close;

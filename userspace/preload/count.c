@@ -19,6 +19,9 @@
 #include "preload.h"
 
 #define LINE	44	/* a word, blanks, 20 digits, the end of the line */
+/* For the lock of those that are gone; without it, what is ours stays a file. */
+#define TRIES	100
+#define TRY_US	2000
 
 static atomic_ullong counts[RUN_COUNT_N];
 static char *_Atomic file_text;
@@ -169,8 +172,12 @@ static void file_end(void)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
-	if (flock(fd, LOCK_EX))
-		goto out;
+	/* A child that was forked meanwhile, by another, may have it for long. */
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK || i == TRIES)
+			goto out;
+		usleep(TRY_US);
+	}
 	n = pread(fd, text, sizeof(text) - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
 	char sum[LINE * RUN_COUNT_N + 1];
@@ -187,6 +194,7 @@ static void file_end(void)
 		if (file_path(path, sizeof(path), name))
 			unlink(path);
 	}
+	flock(fd, LOCK_UN);
 out:
 	run_close(fd);
 }

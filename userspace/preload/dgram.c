@@ -6,7 +6,9 @@
  *
  * Who sends is told by the name of his side.  For UDP that is believed if the
  * real socket at that address belongs to the same user; a sender of AF_UNIX that
- * is bound to a path uses its own socket, since a name does not tell the path.
+ * is bound to a path uses its own socket, since a name does not tell the path.  An
+ * abstract name has no owner: root's and the receiver's own user's are believed,
+ * and who has one sends to another user over his own socket.
  *
  * Locking: the cache of receivers of UDP under one of run_lock().
  */
@@ -136,14 +138,36 @@ int run_dgram_bound(int fd)
 	return 0;
 }
 
-/* A sender of AF_UNIX whose path the receiver would want to know. */
-static bool has_path(int fd)
+enum { UNNAMED, PATH, ABSTRACT };
+
+/* What a sender of AF_UNIX is bound to: the receiver would want to know. */
+static int bound_to(int fd)
 {
 	struct sockaddr_un un;
 	socklen_t len = sizeof(un);
 
-	return !real.getsockname(fd, (struct sockaddr *)&un, &len) &&
-	       un.sun_family == AF_UNIX && len > sizeof(sa_family_t) && un.sun_path[0];
+	if (real.getsockname(fd, (struct sockaddr *)&un, &len) || un.sun_family != AF_UNIX ||
+	    len <= sizeof(sa_family_t))
+		return UNNAMED;
+	return un.sun_path[0] ? PATH : ABSTRACT;
+}
+
+static bool is_user(const char *name, uid_t uid)
+{
+	char user[32];
+
+	return !strncmp(name, user, snprintf(user, sizeof(user), "user/%u/", uid));
+}
+
+/* Of the names, those of receivers that would believe us. */
+static int believers(char (*names)[RILL_NAME_SIZE], int n)
+{
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (is_user(names[i], geteuid()))
+			memmove(names[count++], names[i], RILL_NAME_SIZE);
+	return count;
 }
 
 /*
@@ -154,7 +178,7 @@ static int find(int fd, int domain, const struct sockaddr *addr, socklen_t len,
 		char (*names)[RILL_NAME_SIZE], struct sockaddr_storage *udp, int64_t *until)
 {
 	enum run_count why;
-	int n;
+	int n, own = UNNAMED;
 
 	udp->ss_family = 0;
 	if (domain != AF_UNIX && addr->sa_family == domain && run_addr_is(len, domain) &&
@@ -164,11 +188,17 @@ static int find(int fd, int domain, const struct sockaddr *addr, socklen_t len,
 			return names[0][0] ? 1 : 0;
 	}
 	*until = now_ms() + CACHE_MS;
-	if (domain == AF_UNIX && has_path(fd)) {
+	if (domain == AF_UNIX)
+		own = bound_to(fd);
+	if (own == PATH) {
 		run_count(RUN_NOT_BOUND);
 		return 0;
 	}
 	n = run_targets(domain == AF_UNIX ? 0 : IPPROTO_UDP, domain, addr, len, names, udp, &why);
+	if (n && own == ABSTRACT && geteuid() && !strncmp(names[0], "user/", 5)) {
+		n = believers(names, n);
+		why = RUN_NOT_BOUND;
+	}
 	if (!n) {
 		run_count(why);
 		if (udp->ss_family)
@@ -352,19 +382,14 @@ static bool sender(struct run_pair *p, const struct sockaddr_rill *from, struct 
 	struct sockaddr_storage to;
 	struct run_owner owner;
 	char name[RILL_NAME_SIZE];
-	const char *at;
 	uid_t uid;
 
 	memset(addr, 0, sizeof(*addr));
 	if (p->domain == AF_UNIX) {
-		addr->ss.ss_family = AF_UNIX;
-		at = strstr(from->srl_name, "/unix/@");
-		if (at && at[7] != '#') {
-			struct sockaddr_un *un = (struct sockaddr_un *)&addr->ss;
-
-			memcpy(un->sun_path + 1, at + 7, strlen(at + 7));
-			addr->len = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(at + 7);
-		}
+		if (is_user(from->srl_name, 0) || is_user(from->srl_name, geteuid()))
+			run_name_to_abstract(from->srl_name, addr);
+		if (addr->len <= sizeof(sa_family_t))
+			addr->len = 0;
 		return true;
 	}
 	if (!run_name_to_inet(from->srl_name, "udp", addr, &uid) ||
@@ -438,11 +463,30 @@ static bool is_welcome(int fd, struct run_pair *p, const struct sockaddr_rill *f
 	return !strcmp(name, from->srl_name);
 }
 
+/* Files came along that the program is not to have; the kernel gives them out last. */
+static void rights_drop(struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		const unsigned char *end = (unsigned char *)c + c->cmsg_len;
+		int fd;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (unsigned char *at = CMSG_DATA(c); at + sizeof(fd) <= end; at += sizeof(fd)) {
+			memcpy(&fd, at, sizeof(fd));
+			run_close(fd);
+		}
+		m->msg_controllen = (char *)c - (char *)m->msg_control;
+		return;
+	}
+}
+
 static ssize_t recv_side(int fd, struct run_pair *p, struct msghdr *msg, int flags)
 {
 	struct sockaddr_rill from;
 	struct msghdr m;
 	struct run_addr addr;
+	bool welcome;
 	ssize_t n;
 
 	for (;;) {
@@ -453,7 +497,10 @@ static ssize_t recv_side(int fd, struct run_pair *p, struct msghdr *msg, int fla
 		n = real.recvmsg(atomic_load(&p->side), &m, flags | MSG_DONTWAIT);
 		if (n < 0)
 			return n;
-		if (sender(p, &from, &addr) && is_welcome(fd, p, &from, &addr))
+		welcome = sender(p, &from, &addr) && is_welcome(fd, p, &from, &addr);
+		if (!welcome || p->domain != AF_UNIX)
+			rights_drop(&m);
+		if (welcome)
 			break;
 		run_count(RUN_OTHER_NAME);
 		if (flags & MSG_PEEK)
@@ -481,6 +528,10 @@ static ssize_t recv_both(int fd, struct run_pair *p, struct msghdr *msg, int fla
 			    recv_side(fd, p, msg, flags);
 			if (n >= 0 || (errno != EAGAIN && own))
 				return n;
+			if (!own && (errno == EBADF || errno == ENOTSOCK)) {
+				run_pair_stop(p);
+				return real.recvmsg(fd, msg, flags);
+			}
 		}
 		if (flags & MSG_ERRQUEUE || !may_wait(fd, flags)) {
 			errno = EAGAIN;
@@ -584,13 +635,43 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 	return n;
 }
 
+/*
+ * A connection that was moved: the address that the kernel gave of its peer, in the
+ * terms of its family.  TCP gives none, nor does AF_UNIX of a peer without a name.
+ */
+static socklen_t moved_from(int fd, struct sockaddr *addr, socklen_t room, socklen_t len)
+{
+	struct run_identity id;
+	int err = errno;
+
+	if (LIKELY(len < sizeof(sa_family_t) || room < sizeof(sa_family_t) ||
+		   addr->sa_family != run.family || !run.family || is_dgram(fd)))
+		return len;
+	if (run_identify(fd, &id)) {
+		len = room;
+		if (id.domain != AF_UNIX || id.peer.len <= sizeof(sa_family_t))
+			id.peer.len = 0;
+		run_addr_out(&id.peer, addr, &len);
+	}
+	errno = err;
+	return len;
+}
+
 EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	struct run_pair *p;
+	socklen_t room;
+	ssize_t n;
 
 	RUN_ENTER();
 	p = dgram_pair(fd);
-	return p && msg ? recv_both(fd, p, msg, flags) : real.recvmsg(fd, msg, flags);
+	if (p && msg)
+		return recv_both(fd, p, msg, flags);
+	room = msg ? msg->msg_namelen : 0;
+	n = real.recvmsg(fd, msg, flags);
+	if (n >= 0 && msg->msg_name)
+		msg->msg_namelen = moved_from(fd, msg->msg_name, room, msg->msg_namelen);
+	return n;
 }
 
 EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG addr,
@@ -603,8 +684,14 @@ EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags, __SOCKADDR_ARG
 
 	RUN_ENTER();
 	p = dgram_pair(fd);
-	if (!p)
-		return real.recvfrom(fd, buf, len, flags, addr.__sockaddr__, addr_len);
+	if (!p) {
+		socklen_t room = addr.__sockaddr__ && addr_len ? *addr_len : 0;
+
+		n = real.recvfrom(fd, buf, len, flags, addr.__sockaddr__, addr_len);
+		if (n >= 0 && addr.__sockaddr__ && addr_len)
+			*addr_len = moved_from(fd, addr.__sockaddr__, room, *addr_len);
+		return n;
+	}
 	if (addr.__sockaddr__ && addr_len) {
 		msg.msg_name = addr.__sockaddr__;
 		msg.msg_namelen = *addr_len;

@@ -196,7 +196,7 @@ static int range_close(unsigned int first, unsigned int last, int flags)
 	unsigned int from = first;
 	int max = last > INT32_MAX ? INT32_MAX : (int)last;
 
-	if (first > last)
+	if (first > last || first > INT32_MAX)
 		return real.close_range(first, last, flags);
 	r.first = first;
 	r.last = last;
@@ -250,12 +250,15 @@ EXPORT int dup(int fd)
 	return n;
 }
 
-/* Something will be put over a side's number: the side moves on. */
-static void make_way(int fd)
+/* The file of from will be put over a side's number: the side moves on. */
+static void make_way(int from, int fd)
 {
 	int to, cloexec;
 
 	if (LIKELY(run_kind(fd) != RUN_SIDE) || !run_is_ours())
+		return;
+	/* It will not. */
+	if (from == fd || real.fcntl(from, F_GETFD) < 0)
 		return;
 	for (int i = 0; i < RUN_PAIRS; i++) {
 		struct run_pair *p = &run_pairs[i];
@@ -286,7 +289,7 @@ EXPORT int dup2(int fd, int newfd)
 	RUN_ENTER();
 	if (fd == newfd)
 		return real.dup2(fd, newfd);
-	make_way(newfd);
+	make_way(fd, newfd);
 	n = real.dup2(fd, newfd);
 	if (n >= 0)
 		share(fd, newfd);
@@ -298,7 +301,8 @@ EXPORT int dup3(int fd, int newfd, int flags)
 	int n;
 
 	RUN_ENTER();
-	make_way(newfd);
+	if (!(flags & ~O_CLOEXEC))
+		make_way(fd, newfd);
 	n = real.dup3(fd, newfd, flags);
 	if (n >= 0)
 		share(fd, newfd);

@@ -13,19 +13,22 @@
  * the name.  The others take a side whose name nobody looks for, since they must
  * sleep in both likewise, and cannot tell whose O_NONBLOCK it is.
  *
- * The side's permission is never wider than the placeholder's: it gets the mode
- * at listen() and chmod(), and accept() looks whether the file changed since.
+ * The side's permission is never wider than the placeholder's, nor than that of the
+ * directories above it: it gets the mode at listen() and chmod(), and accept() looks
+ * whether any of them changed since.
  */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 
 #include "preload.h"
 
 #define MAX_FDS	256	/* sockets that exec() left open, to look at */
 #define AT_ONCE	64	/* more accept()s of other threads than may be under way */
+#define DEPTH	64	/* directories above a file, to look at */
 
 int run_side_socket(int type, bool cloexec)
 {
@@ -56,6 +59,63 @@ static bool path_of(const struct run_pair *p, char *path)
 	return true;
 }
 
+/* With one, the bits for group and others do not say whom a file lets in. */
+static bool has_acl(const char *path)
+{
+	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+/*
+ * Whom the directories above a file let through to it, as bits of its mode.  One that
+ * does not let everybody is to have the file's owner, or its group: who else is in
+ * which group cannot be told.
+ */
+static int dirs_mode(const char *path, const struct stat *file)
+{
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path) + 3 * DEPTH + 2];
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? slash + 1 - path : 0;
+	int mode = 0777;
+	struct stat st, root;
+
+	/* A link to it is in another directory. */
+	if (lstat(path, &st) || S_ISLNK(st.st_mode) || stat("/", &root))
+		return 0;
+	memcpy(dir, path, n);
+	strcpy(dir + n, ".");
+	for (int i = 0; i < DEPTH && !stat(dir, &st); i++) {
+		bool acl = has_acl(dir);
+
+		if (acl || (st.st_mode & 011) != 011) {
+			mode &= ~07;
+			if (acl || !(st.st_mode & 010) || st.st_gid != file->st_gid)
+				mode &= ~070;
+			/* Who runs the server gains nothing. */
+			if (st.st_uid != file->st_uid && file->st_uid != geteuid())
+				mode &= ~0700;
+		}
+		if (st.st_dev == root.st_dev && st.st_ino == root.st_ino)
+			return mode;
+		strcat(dir, "/..");
+	}
+	return 0;
+}
+
+/* The mode that the file and the directories above it give the side. */
+static int path_mode(const char *path, const struct stat *file)
+{
+	int mode = file->st_mode & 0777, err = errno;
+
+	/* Mostly, nobody may write but who runs the server. */
+	if (!(mode & 022) && file->st_uid == geteuid())
+		return mode;
+	if (has_acl(path))
+		mode &= ~077;
+	mode &= dirs_mode(path, file);
+	errno = err;
+	return mode;
+}
+
 /* Make the side as open as the placeholder is, and remember that. */
 void run_pair_file(struct run_pair *p)
 {
@@ -69,11 +129,12 @@ void run_pair_file(struct run_pair *p)
 	if (!path_of(p, path) || stat(path, &st) || st.st_dev != p->path_dev ||
 	    st.st_ino != p->path_ino)
 		return;
+	mode = path_mode(path, &st);
 	/* Not its ctime: two changes within a tick have the same. */
 	if (p->path_st_mode == st.st_mode && p->path_uid == st.st_uid &&
-	    p->path_gid == st.st_gid)
+	    p->path_gid == st.st_gid && p->path_open == (uint32_t)mode)
 		return;
-	mode = st.st_mode & 0777;
+	p->path_open = mode;
 	owner.ro_uid = st.st_uid;
 	owner.ro_gid = st.st_gid;
 	/* Another owner than the name can have: what everybody may, no more. */
@@ -90,6 +151,16 @@ void run_pair_file(struct run_pair *p)
 	p->path_st_mode = st.st_mode;
 }
 
+/* It may be another file by now, or the path be relative. */
+static bool is_placeholder(int fd, const char *path, struct stat *st)
+{
+	const struct run_slot *slot = run_slot(fd, false);
+
+	return !stat(path, st) && S_ISSOCK(st->st_mode) &&
+	       (!slot || !slot->path_ino ||
+		(slot->path_ino == st->st_ino && slot->path_dev == st->st_dev));
+}
+
 /* The names that the side may have, the best first. */
 static int side_names(int fd, struct run_pair *p, char (*names)[RILL_NAME_SIZE])
 {
@@ -102,8 +173,16 @@ static int side_names(int fd, struct run_pair *p, char (*names)[RILL_NAME_SIZE])
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 
 	n = run_rule_find(kind, addr, p->addr_len, names[0]);
-	if (n)
-		return n < 0 ? 0 : 1;
+	if (n < 0)
+		return 0;
+	if (n) {
+		/* Whatever the name, the file says who may. */
+		if (path_of(p, path) && is_placeholder(fd, path, &st)) {
+			p->path_dev = st.st_dev;
+			p->path_ino = st.st_ino;
+		}
+		return 1;
+	}
 	if (p->domain != AF_UNIX) {
 		struct sockaddr_storage to;
 		const struct sockaddr_in *in = (const void *)addr;
@@ -126,13 +205,7 @@ static int side_names(int fd, struct run_pair *p, char (*names)[RILL_NAME_SIZE])
 		return n;
 	}
 	if (path_of(p, path)) {
-		struct run_slot *slot = run_slot(fd, false);
-
-		if (stat(path, &st) || !S_ISSOCK(st.st_mode))
-			return 0;
-		/* It may be another file by now, or the path be relative. */
-		if (slot && slot->path_ino &&
-		    (slot->path_ino != st.st_ino || slot->path_dev != st.st_dev))
+		if (!is_placeholder(fd, path, &st))
 			return 0;
 		p->path_dev = st.st_dev;
 		p->path_ino = st.st_ino;
@@ -217,6 +290,7 @@ static void pair_begin(int fd, struct run_pair *p)
 
 static int double_fd(int fd, struct run_slot *slot, int backlog)
 {
+	bool set = slot->options || atomic_load(&slot->kind) != RUN_FRESH;
 	struct run_pair *p, probe;
 	int ret, side, cloexec = real.fcntl(fd, F_GETFD) & FD_CLOEXEC;
 
@@ -226,10 +300,12 @@ static int double_fd(int fd, struct run_slot *slot, int backlog)
 		return -1;
 	if (probe.type != SOCK_STREAM && probe.type != SOCK_SEQPACKET && probe.type != SOCK_DGRAM)
 		return -1;
+	if (set && run_option_zerocopy(fd))
+		return -1;
 	side = run_side_socket(probe.type, cloexec);
 	if (side < 0)
 		return -1;
-	if (slot->options || atomic_load(&slot->kind) != RUN_FRESH)
+	if (set)
 		run_options_copy(fd, side, probe.domain == AF_UNIX);
 	side = run_side_move(side);
 	p = run_pair_new(fd, side);
@@ -304,6 +380,7 @@ EXPORT int listen(int fd, int backlog)
 static bool client_may(struct run_pair *p, int fd)
 {
 	uint32_t st_mode = p->path_st_mode, uid = p->path_uid, gid = p->path_gid;
+	uint32_t open = p->path_open;
 	struct ucred cred;
 	gid_t groups[64];
 	socklen_t len = sizeof(cred), size = sizeof(groups);
@@ -312,7 +389,8 @@ static bool client_may(struct run_pair *p, int fd)
 	if (!p->path_ino)
 		return true;
 	run_pair_file(p);
-	if (p->path_st_mode == st_mode && p->path_uid == uid && p->path_gid == gid) {
+	if (p->path_st_mode == st_mode && p->path_uid == uid && p->path_gid == gid &&
+	    p->path_open == open) {
 		suspects = atomic_load(&p->suspects);
 		if (!suspects)
 			return true;	/* the kernel has checked it, with what is so now */

@@ -304,24 +304,34 @@ static void unix_unnamed(struct run_addr *addr)
 	addr->len = sizeof(sa_family_t);
 }
 
+/* user/UID/unix/@NAME -> the address; one without a name if it is another, or a hash. */
+void run_name_to_abstract(const char *name, struct run_addr *addr)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&addr->ss;
+	const char *at = strstr(name, "/unix/@");
+	size_t n;
+
+	unix_unnamed(addr);
+	if (!at || at[7] == '#')
+		return;
+	n = strlen(at + 7);
+	/* Somebody's own invention. */
+	if (n >= sizeof(un->sun_path))
+		return;
+	memcpy(un->sun_path + 1, at + 7, n);
+	addr->len = offsetof(struct sockaddr_un, sun_path) + 1 + n;
+}
+
 /* What one name of a connection says about the address of a server. */
 static bool server_addr(const char *name, struct run_addr *addr)
 {
-	const char *at;
 	uid_t uid;
 
 	if (run_known_find(name, addr))
 		return true;
 	if (run_name_to_inet(name, "tcp", addr, &uid) || run_name_to_inet(name, "udp", addr, &uid))
 		return true;
-	unix_unnamed(addr);
-	at = strstr(name, "/unix/@");
-	if (at && at[7] != '#') {
-		struct sockaddr_un *un = (struct sockaddr_un *)&addr->ss;
-
-		memcpy(un->sun_path + 1, at + 7, strlen(at + 7));
-		addr->len = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(at + 7);
-	}
+	run_name_to_abstract(name, addr);
 	return name[0];
 }
 

@@ -190,6 +190,10 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 			p = run_pair_of(fd);
 			if (p && !p->listens)
 				run_slot_forget(fd);
+		} else if (level == SOL_SOCKET && name == SO_ZEROCOPY && int_value(value, len)) {
+			/* Nor does AF_RILL tell when a buffer is free again. */
+			run_pair_end(fd);
+			errno = err;
 		} else if (level == SOL_SOCKET) {
 			p = run_pair_of(fd);
 			if (p && name != SO_PRIORITY)

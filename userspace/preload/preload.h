@@ -168,7 +168,7 @@ bool run_is_ours(void);
 	X(NOT_TYPE,	"run_not_type",		"the server's socket is of another type") \
 	X(NOT_BOUND,	"run_not_bound",	"the client's own socket is bound to a path") \
 	X(NOT_EPOLL,	"run_not_epoll",	"in too many epoll sets already") \
-	X(NOT_PROTOCOL,	"run_not_protocol",	"a protocol that is not redirected") \
+	X(NOT_PROTOCOL,	"run_not_protocol",	"a protocol that is not moved, or SO_ZEROCOPY") \
 	X(NOT_OTHER,	"run_not_other",	"an error: limits, memory") \
 	X(LISTEN_RILL,	"run_listen_rill",	"listeners doubled") \
 	X(LISTEN_OWN,	"run_listen_own",	"listeners not doubled") \
@@ -246,8 +246,11 @@ struct run_pair {
 	struct sockaddr_storage	addr;		/* of the program's own socket */
 	socklen_t		addr_len;
 	uint64_t		path_dev, path_ino;
-	/* Of the file when last looked at, and what the side's mode became. */
-	uint32_t		path_st_mode, path_uid, path_gid, path_mode;
+	/*
+	 * Of the file when last looked at, whom it and the directories above let in, and
+	 * what the side's mode became.
+	 */
+	uint32_t		path_st_mode, path_uid, path_gid, path_open, path_mode;
 	/* How many more of accept() may have come before the side knew. */
 	atomic_uint		suspects;
 	char			name[RILL_NAME_SIZE];
@@ -300,6 +303,7 @@ void run_name_inet(char *name, uid_t uid, const char *what,
 		   const struct sockaddr *addr, uint64_t ino);
 int run_inet_text(char *to, size_t size, const struct sockaddr *addr);
 bool run_name_to_inet(const char *name, const char *what, struct run_addr *addr, uid_t *uid);
+void run_name_to_abstract(const char *name, struct run_addr *addr);
 bool run_addr_loopback(const struct sockaddr *addr, struct sockaddr_storage *to);
 void run_addr_family(struct run_addr *addr, int family);
 void run_addr_unmap(struct run_addr *addr);
@@ -333,6 +337,7 @@ int run_targets(int protocol, int domain, const struct sockaddr *addr, socklen_t
 		enum run_count *why);
 #define RUN_TARGETS	4
 bool run_option_inherits(int name);
+bool run_option_zerocopy(int fd);
 void run_options_plain(int from, int to);
 void run_options_copy(int from, int to, bool unix_socket);
 

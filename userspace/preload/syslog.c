@@ -135,8 +135,6 @@ static void say(int priority, const char *format, va_list args)
 		}
 	}
 out:
-	if (!(options & (LOG_NDELAY)) && !run.family)
-		disconnect_log();
 	log_unlock(cancel);
 	errno = saved;
 }

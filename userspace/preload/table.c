@@ -169,6 +169,15 @@ void run_pair_end(int fd)
 	run_pair_stop(p);
 }
 
+static void shadows_copy(const struct run_slot *from, struct run_slot *to)
+{
+	if (!to || to == from)
+		return;
+	memcpy(to->shadows, from->shadows, sizeof(to->shadows));
+	to->n_shadows = from->n_shadows;
+	to->shadow_ino = from->shadow_ino;
+}
+
 /* newfd is the same socket as fd. */
 void run_pair_share(int fd, int newfd)
 {
@@ -177,6 +186,9 @@ void run_pair_share(int fd, int newfd)
 	if (!from || atomic_load(&from->kind) == RUN_NONE ||
 	    atomic_load(&from->kind) == RUN_SIDE) {
 		run_slot_forget(newfd);
+		/* One that was moved: what was set on it is read of its dup, too. */
+		if (from && from->n_shadows && from->shadow_ino)
+			shadows_copy(from, run_slot(newfd, true));
 		return;
 	}
 	to = run_slot(newfd, true);
@@ -184,9 +196,7 @@ void run_pair_share(int fd, int newfd)
 		return;
 	run_slot_forget(newfd);
 	from->dupped = true;
-	memcpy(to->shadows, from->shadows, sizeof(to->shadows));
-	to->n_shadows = from->n_shadows;
-	to->shadow_ino = from->shadow_ino;
+	shadows_copy(from, to);
 	to->n_regs = 0;		/* registrations are of a number */
 	to->regs_lost = false;
 	to->options = from->options;
@@ -265,14 +275,13 @@ void run_slot_forget(int fd)
 	if (!slot)
 		return;
 	kind = atomic_load(&slot->kind);
-	if (kind == RUN_NONE || kind == RUN_SIDE)
-		return;
-	if (kind == RUN_PAIR) {
-		atomic_store(&slot->kind, RUN_NONE);
+	/* Several threads may come here at once: one of them drops the pair. */
+	do {
+		if (kind == RUN_NONE || kind == RUN_SIDE)
+			return;
+	} while (!atomic_compare_exchange_weak(&slot->kind, &kind, RUN_NONE));
+	if (kind == RUN_PAIR)
 		run_pair_drop(slot);
-	} else {
-		atomic_store(&slot->kind, RUN_NONE);
-	}
 }
 
 /* A new socket, of which nothing is known yet. */

@@ -556,9 +556,10 @@ static bool sink_fit_message(int fd)
 
 static void conn_recv(struct conn *c)
 {
+	/* For the credentials alone: files that come along find no room, and are let go. */
 	union {
 		struct cmsghdr align;
-		char buf[256];
+		char buf[CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct iovec iov;
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };

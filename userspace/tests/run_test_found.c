@@ -4,8 +4,10 @@
  */
 #define _GNU_SOURCE
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 
 #include "run_test.h"
 
@@ -580,9 +582,556 @@ static void fionread(int kind)
 		unlink(a.un.sun_path);
 }
 
+/* By the bare name of the side, as nobody: is he let in? */
+static void let_in(int l, const struct sockaddr_rill *addr, bool yes)
+{
+	pid_t pid = as_nobody();
+
+	if (!pid) {
+		int c = syscall(SYS_socket, family, SOCK_STREAM, 0);
+
+		if (yes)
+			CHECK(syscall(SYS_connect, c, addr, sizeof(*addr)) == 0);
+		else
+			CHECK_ERR(syscall(SYS_connect, c, addr, sizeof(*addr)), EACCES);
+		_exit(0);
+	}
+	tap_wait(pid);
+	if (yes)
+		CHECK(close(accept(l, NULL, NULL)) == 0);
+}
+
+/* The file is open to all; the directory that it is in is not. */
+static void directory(int arg)
+{
+	/* user::rwx, user:NOBODY:---, group::rwx, mask::rwx, other::rwx */
+	static const uint32_t acl[] = { 2, 0x70001, -1u, 0x2, NOBODY, 0x70004, -1u, 0x70010, -1u,
+					0x70020, -1u };
+	struct sockaddr_rill addr = { .srl_family = family };
+	mode_t old = umask(0);
+	struct address a;
+	char dir[40], byte;
+	struct stat st;
+	int l;
+	pid_t pid;
+
+	(void)arg;
+	if (geteuid())
+		SKIP("needs root");
+	snprintf(dir, sizeof(dir), "/tmp/run_test-dir-%d", getpid());
+	CHECK(mkdir(dir, 0700) == 0);
+	address(&a, PATH);
+	snprintf(a.un.sun_path, sizeof(a.un.sun_path), "%s/s", dir);
+	l = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(bind(l, &a.sa, a.len) == 0 && listen(l, 8) == 0);
+	umask(old);
+	CHECK(stat(a.un.sun_path, &st) == 0 && (st.st_mode & 0777) == 0777);
+	snprintf(addr.srl_name, sizeof(addr.srl_name), "user/0/unix/%llx:%llx",
+		 (long long)st.st_dev, (long long)st.st_ino);
+	let_in(l, &addr, false);
+	CHECK(chmod(dir, 0711) == 0);
+	let_in(l, &addr, true);
+	/* A group may enter; not the file's; this one is it. */
+	CHECK(chown(dir, -1, NOBODY) == 0 && chmod(dir, 0710) == 0);
+	let_in(l, &addr, false);
+	CHECK(chown(a.un.sun_path, -1, NOBODY) == 0 && chmod(dir, 0710) == 0);
+	let_in(l, &addr, true);
+	/* Closed by somebody else: the side is told at accept(), which turns him away. */
+	CHECK(syscall(SYS_chmod, dir, 0700) == 0);
+	pid = as_nobody();
+	if (!pid) {
+		int c = syscall(SYS_socket, family, SOCK_STREAM, 0);
+
+		CHECK(syscall(SYS_connect, c, &addr, sizeof(addr)) == 0);
+		_exit(syscall(SYS_read, c, &byte, 1) > 0);
+	}
+	readable(l, true);
+	CHECK(fcntl(l, F_SETFL, O_NONBLOCK) == 0);
+	CHECK_ERR(accept(l, NULL, NULL), EAGAIN);
+	tap_wait(pid);
+	let_in(l, &addr, false);
+	/* Open, but for one of whom the mode does not speak. */
+	CHECK(chmod(dir, 0755) == 0);
+	let_in(l, &addr, true);
+	if (!setxattr(a.un.sun_path, "system.posix_acl_access", acl, sizeof(acl), 0)) {
+		CHECK(stat(a.un.sun_path, &st) == 0 && (st.st_mode & 0777) == 0777);
+		CHECK(chmod(dir, 0755) == 0);
+		let_in(l, &addr, false);
+	}
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == family);
+	unlink(a.un.sun_path);
+	rmdir(dir);
+}
+
+#define CLOSES	3000
+
+static atomic_int close_go, close_done;
+static int close_fd;
+
+static void *close_other(void *arg)
+{
+	for (int i = 0; i < CLOSES; i++) {
+		while (atomic_load(&close_go) <= i)
+			;
+		close(close_fd);
+		atomic_fetch_add(&close_done, 1);
+	}
+	return arg;
+}
+
+/* Two threads close one listener at once: others stay doubled. */
+static void close_twice(int arg)
+{
+	struct address keep, a;
+	int l = listener(TCP4, SOCK_STREAM, &keep), c;
+	pthread_t thread;
+
+	(void)arg;
+	CHECK(!pthread_create(&thread, NULL, close_other, NULL));
+	for (int i = 0; i < CLOSES; i++) {
+		close_fd = listener(ABSTRACT, SOCK_STREAM, &a);
+		atomic_fetch_add(&close_go, 1);
+		close(close_fd);
+		while (atomic_load(&close_done) <= i)
+			;
+		CHECK(!(fcntl(l, F_GETFL) & O_NONBLOCK));
+	}
+	CHECK(!pthread_join(thread, NULL));
+	c = client(SOCK_STREAM, &keep);
+	CHECK(raw_domain(c) == family);
+	talk(c, accept(l, NULL, NULL));
+}
+
+static int open_files(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 100; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* A message of one byte and one file, by the bare name if there is one. */
+static void send_file(int x, const char *name)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "";
+	struct sockaddr_rill addr = { .srl_family = family };
+	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int fd = open("/dev/null", O_RDONLY);
+
+	CHECK(fd >= 0);
+	if (name) {
+		snprintf(addr.srl_name, sizeof(addr.srl_name), "%s", name);
+		msg.msg_name = &addr;
+		msg.msg_namelen = sizeof(addr);
+	}
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	CHECK(syscall(SYS_sendmsg, x, &msg, 0) == 1);
+	close(fd);
+}
+
+static ssize_t receive(int s, char *control, size_t *len, int flags)
+{
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = *len };
+	ssize_t n = recvmsg(s, &msg, flags | MSG_DONTWAIT);
+
+	*len = msg.msg_controllen;
+	return n;
+}
+
+/* Files with a datagram of a stranger, whom a connected receiver does not hear. */
+static void stranger_files(int kind)
+{
+	static const int flags[] = { 0, MSG_PEEK };
+	char name[RILL_NAME_SIZE], control[256];
+	struct address a, b;
+	int s = bound(kind, SOCK_DGRAM, &a), before, x;
+	size_t len;
+
+	b = a;
+	if (kind == TCP4)
+		address(&b, TCP4);
+	else
+		b.un.sun_path[1] = 'R';
+	x = syscall(SYS_socket, a.sa.sa_family, SOCK_DGRAM, 0);
+	CHECK(syscall(SYS_bind, x, &b.sa, b.len) == 0 && getsockname(x, &b.sa, &b.len) == 0);
+	CHECK(connect(s, &b.sa, b.len) == 0);
+	if (kind == TCP4)
+		snprintf(name, sizeof(name), "user/%u/udp/127.0.0.1:%u", geteuid(),
+			 ntohs(a.in.sin_port));
+	else
+		snprintf(name, sizeof(name), "user/%u/unix/@run_test-%d", geteuid(), getpid());
+	x = syscall(SYS_socket, family, SOCK_DGRAM, 0);
+	before = open_files();
+	for (int i = 0; i < 2; i++) {
+		send_file(x, name);
+		len = sizeof(control);
+		CHECK_ERR(receive(s, control, &len, flags[i]), EAGAIN);
+		CHECK(open_files() == before);
+	}
+	CHECK(counted("run_accept_untrue") == 2);
+}
+
+/* Nor does UDP know of files; what else comes along stays. */
+static void udp_files(int arg)
+{
+	char name[RILL_NAME_SIZE], control[256];
+	struct address a, b;
+	int s = bound(TCP4, SOCK_DGRAM, &a), one = 1, before, x;
+	struct msghdr msg = { .msg_control = control };
+	size_t len;
+
+	(void)arg;
+	CHECK(setsockopt(s, SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one)) == 0);
+	bound(TCP4, SOCK_DGRAM, &b);
+	x = syscall(SYS_dup, side_last());
+	snprintf(name, sizeof(name), "user/%u/udp/127.0.0.1:%u", geteuid(), ntohs(a.in.sin_port));
+	before = open_files();
+	send_file(x, name);
+	len = sizeof(control);
+	CHECK(receive(s, control, &len, 0) == 1 && open_files() == before);
+	msg.msg_controllen = len;
+	CHECK(CMSG_FIRSTHDR(&msg) && CMSG_FIRSTHDR(&msg)->cmsg_type == SCM_TIMESTAMP);
+	CHECK(!CMSG_NXTHDR(&msg, CMSG_FIRSTHDR(&msg)));
+}
+
+/* rillcat wants the credentials of a message, not the files that come with it. */
+static void rillcat_files(int arg)
+{
+	struct sockaddr_rill addr = { .srl_family = family };
+	char self[PATH_MAX] = "", path[64], byte;
+	int out[2], x, n = 0;
+	struct stat st;
+	pid_t pid;
+
+	(void)arg;
+	CHECK(readlink("/proc/self/exe", self, sizeof(self) - 30) > 0);
+	strcpy(strrchr(self, '/'), "/../rillcat/rillcat");
+	if (access(self, X_OK))
+		strcpy(self, "rillcat");
+	snprintf(addr.srl_name, sizeof(addr.srl_name), "run_test-%d", getpid());
+	CHECK(pipe(out) == 0);
+	pid = fork();
+	if (!pid) {
+		dup2(open("/dev/null", O_RDONLY), 0);
+		dup2(out[1], 1);
+		unsetenv("LD_PRELOAD");
+		execlp(self, "rillcat", "-l", "-k", "-s", addr.srl_name, (char *)NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	x = syscall(SYS_socket, family, SOCK_SEQPACKET, 0);
+	while (syscall(SYS_connect, x, &addr, sizeof(addr))) {
+		CHECK(errno == ECONNREFUSED && waitpid(pid, NULL, WNOHANG) == 0);
+		usleep(10000);
+	}
+	for (int i = 0; i < 20; i++) {
+		send_file(x, NULL);
+		CHECK(read(out[0], &byte, 1) == 1);
+	}
+	for (int fd = 0; fd < 100; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		n += !lstat(path, &st);
+	}
+	CHECK(n > 3 && n < 20);
+	kill(pid, SIGKILL);
+}
+
+/* Who sent what comes over a connection; 0x100: the same of one without Rill. */
+static void from_whom(int arg)
+{
+	int kind = arg & 0xff, type = arg >> 9;
+	bool raw = arg & 0x100;
+	struct address a, from;
+	int l = listener(kind, type, &a), fds[2];
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+
+	fds[0] = raw ? raw_client(type, &a) : client(type, &a);
+	fds[1] = accept(l, NULL, NULL);
+	CHECK(raw_domain(fds[0]) == (raw ? a.sa.sa_family : family));
+	for (int i = 0; i < 2; i++) {
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_name = &from.ss,
+				      .msg_namelen = sizeof(from.ss) };
+		/* A client has no name; that of a server is the path. */
+		bool path = kind == PATH && !i;
+
+		CHECK(write(fds[!i], "b", 1) == 1 && write(fds[!i], "c", 1) == 1);
+		from.len = sizeof(from.ss);
+		CHECK(recvfrom(fds[i], &byte, 1, 0, &from.sa, &from.len) == 1);
+		CHECK(path ? from.sa.sa_family == AF_UNIX : from.len == 0);
+		CHECK(!path || !strcmp(from.un.sun_path, a.un.sun_path));
+		CHECK(recvmsg(fds[i], &msg, 0) == 1);
+		CHECK(msg.msg_namelen == from.len);
+		CHECK(!path || !strcmp(from.un.sun_path, a.un.sun_path));
+	}
+	if (kind == PATH)
+		unlink(a.un.sun_path);
+}
+
+/* What is sent without a copy is told of when it is gone: that is TCP's. */
+static void zerocopy(int arg)
+{
+	char control[256], byte;
+	struct pollfd pfd = { .events = 0 };
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a), c, s, one = 1;
+	struct msghdr msg = { .msg_control = control, .msg_controllen = sizeof(control) };
+
+	(void)arg;
+	/* Of the client, before it connects. */
+	c = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(setsockopt(c, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) == 0);
+	CHECK(connect(c, &a.sa, a.len) == 0 && raw_domain(c) == AF_INET);
+	s = accept(l, NULL, NULL);
+	CHECK(send(c, "x", 1, MSG_ZEROCOPY) == 1 && read(s, &byte, 1) == 1);
+	pfd.fd = c;
+	CHECK(poll(&pfd, 1, WAIT_MS) == 1 && pfd.revents == POLLERR);
+	CHECK(recvmsg(c, &msg, MSG_ERRQUEUE) == 0 && CMSG_FIRSTHDR(&msg));
+	/* Of a listener: its connections have it from there. */
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == family);
+	CHECK(close(accept(l, NULL, NULL)) == 0);
+	CHECK(setsockopt(l, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) == 0);
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET && side_of() < 0);
+	s = accept(l, NULL, NULL);
+	CHECK(option(s, SOL_SOCKET, SO_ZEROCOPY) == 1);
+	l = bound(TCP4, SOCK_STREAM, &a);
+	CHECK(setsockopt(l, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) == 0);
+	CHECK(listen(l, 8) == 0 && side_of() < 0);
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET);
+	/* And of UDP. */
+	c = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(setsockopt(c, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) == 0);
+	address(&a, TCP4);
+	CHECK(bind(c, &a.sa, a.len) == 0 && side_of() < 0);
+}
+
+static void *receive_one(void *arg)
+{
+	char byte;
+
+	CHECK(recv(*(int *)arg, &byte, 1, 0) == 1);
+	return NULL;
+}
+
+/* Somebody closes a receiver's side past the library. */
+static void receiver_side_gone(int other)
+{
+	struct address a;
+	int s = bound(TCP4, SOCK_DGRAM, &a), x = side_of(), c;
+	pthread_t thread;
+	clock_t used;
+
+	CHECK(syscall(SYS_close_range, x, x, 0) == 0);
+	if (other)
+		CHECK(syscall(SYS_dup3, STDIN_FILENO, x, 0) == x);
+	CHECK(!pthread_create(&thread, NULL, receive_one, &s));
+	/* It sleeps. */
+	used = clock();
+	usleep(400000);
+	CHECK(clock() - used < CLOCKS_PER_SEC / 5);
+	c = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
+	CHECK(!pthread_join(thread, NULL));
+}
+
+/* Without the module the log's socket stays, too: a program may have no path to it soon. */
+static void log_without(int arg)
+{
+	pid_t pid;
+
+	(void)arg;
+	if (geteuid())
+		SKIP("needs root");
+	if (!access("/dev/log", F_OK))
+		SKIP("somebody has /dev/log");
+	pid = fork();
+	if (!pid) {
+		CHECK(unshare(CLONE_NEWNS) == 0);
+		CHECK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 || errno == EINVAL);
+		CHECK(mount("/dev/null", RILL_FAMILY_PATH, NULL, MS_BIND, NULL) == 0);
+		execl("/proc/self/exe", "run_test", "--as", "log-without", (char *)NULL);
+		_exit(127);
+	}
+	tap_wait(pid);
+}
+
+static int log_without_main(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	int s = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char line[256];
+
+	CHECK(bind(s, (struct sockaddr *)&un, sizeof(un)) == 0);
+	syslog(LOG_INFO, "before");
+	CHECK(unlink(un.sun_path) == 0);
+	CHECK(recv(s, line, sizeof(line), MSG_DONTWAIT) > 0);
+	syslog(LOG_INFO, "after");
+	CHECK(recv(s, line, sizeof(line), MSG_DONTWAIT) > 0);
+	return 0;
+}
+
+/* One datagram to a receiver by its abstract name, from one who has this name. */
+static void send_as(const char *name)
+{
+	struct sockaddr_rill addr = { .srl_family = family };
+	int x = name_bind(name, SOCK_DGRAM);
+
+	CHECK(x >= 0);
+	snprintf(addr.srl_name, sizeof(addr.srl_name), "user/0/unix/@run_test");
+	CHECK(syscall(SYS_sendto, x, "x", 1, 0, &addr, sizeof(addr)) == 1);
+}
+
+static size_t received_from(int s, struct address *from)
+{
+	char byte;
+
+	memset(from, 0, sizeof(*from));
+	from->len = sizeof(from->ss);
+	CHECK(recvfrom(s, &byte, 1, MSG_DONTWAIT, &from->sa, &from->len) == 1);
+	return from->len;
+}
+
+/* Senders of AF_UNIX with names of their own invention, and of another user. */
+static void abstract_sender(int arg)
+{
+	const socklen_t head = offsetof(struct sockaddr_un, sun_path) + 1;
+	struct address a = { .un.sun_family = AF_UNIX, .un.sun_path = "\0run_test" };
+	struct address b = { .un.sun_family = AF_UNIX, .un.sun_path = "\0run_nobody" }, from;
+	int s = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char name[RILL_NAME_SIZE], byte;
+	pid_t pid;
+
+	(void)arg;
+	if (geteuid())
+		SKIP("needs root");
+	a.len = head + 8;
+	b.len = head + 10;
+	CHECK(bind(s, &a.sa, a.len) == 0);
+	send_as("user/0/unix/@friend");
+	CHECK(received_from(s, &from) == head + 6 && !memcmp(from.un.sun_path + 1, "friend", 6));
+	snprintf(name, sizeof(name), "user/0/unix/@%0110d", 0);
+	send_as(name);
+	CHECK(received_from(s, &from) == 0);
+	send_as("other/unix/@victim");
+	CHECK(received_from(s, &from) == 0);
+	pid = as_nobody();
+	if (!pid) {
+		send_as("user/65534/unix/@victim");
+		_exit(0);
+	}
+	tap_wait(pid);
+	CHECK(received_from(s, &from) == 0);
+	/* Who has a true one is told, and answered. */
+	pid = as_nobody();
+	if (!pid) {
+		int c = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+		CHECK(bind(c, &b.sa, b.len) == 0);
+		CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
+		_exit(recv(c, &byte, 1, 0) != 1);
+	}
+	readable(s, true);
+	CHECK(received_from(s, &from) == b.len && !memcmp(&from.un, &b.un, b.len));
+	CHECK(sendto(s, "y", 1, 0, &from.sa, from.len) == 1);
+	tap_wait(pid);
+}
+
+/* Beyond every number that there can be. */
+static void range_beyond(int arg)
+{
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a);
+
+	(void)arg;
+	CHECK(close_range(0x80000000u, ~0u, 0) == 0);
+	CHECK(close_range(~0u, ~0u, 0) == 0);
+	CHECK(raw_domain(client(SOCK_STREAM, &a)) == family && accept(l, NULL, NULL) >= 0);
+}
+
+/* Somebody has the lock of the file of those that are gone, and keeps it. */
+static void count_locked(int arg)
+{
+	struct address a;
+	char path[64];
+	int fd, status;
+	pid_t pid;
+
+	(void)arg;
+	listener(TCP4, SOCK_STREAM, &a);
+	CHECK(counted("run_listen_rill") == 1);
+	snprintf(path, sizeof(path), "/run/user/%u/rill/exited.stat", geteuid());
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "/tmp/rill-%u/exited.stat", geteuid());
+		fd = open(path, O_RDWR | O_CREAT, 0600);
+	}
+	CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0);
+	pid = fork();
+	if (!pid) {
+		alarm(20);
+		listener(TCP4, SOCK_STREAM, &a);
+		exit(0);	/* which writes */
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	/* Its numbers are where they were. */
+	strcpy(strrchr(path, '/'), "/");
+	sprintf(path + strlen(path), "%d.stat", pid);
+	CHECK(unlink(path) == 0);
+	close(fd);
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
+/* Over a side's number, of a number that is no file. */
+static void dup_nothing(int arg)
+{
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a), x = side_of();
+
+	(void)arg;
+	CHECK_ERR(dup2(x + 1, x), EBADF);
+	CHECK_ERR(dup3(x + 1, x, O_CLOEXEC), EBADF);
+	CHECK_ERR(dup3(STDIN_FILENO, x, O_APPEND), EINVAL);
+	CHECK_ERR(dup3(x, x, 0), EINVAL);
+	CHECK(sides() == 1 && side_of() == x);
+	close(l);
+	CHECK(sides() == 0);
+}
+
+/* A number that dup() gives a connection has the options, too. */
+static void dup_options(int arg)
+{
+	struct address a;
+	int l = listener(TCP4, SOCK_STREAM, &a), c = client(SOCK_STREAM, &a), v = 33, d;
+
+	(void)arg;
+	(void)l;
+	CHECK(raw_domain(c) == family);
+	CHECK(setsockopt(c, IPPROTO_TCP, TCP_KEEPIDLE, &v, sizeof(v)) == 0);
+	d = dup(c);
+	CHECK(option(d, IPPROTO_TCP, TCP_KEEPIDLE) == 33);
+	CHECK(dup2(c, 60) == 60 && option(60, IPPROTO_TCP, TCP_KEEPIDLE) == 33);
+	close(c);
+	CHECK(option(d, IPPROTO_TCP, TCP_KEEPIDLE) == 33);
+	/* Another connection at its number does not. */
+	c = client(SOCK_STREAM, &a);
+	CHECK(dup2(c, d) == d && option(d, IPPROTO_TCP, TCP_KEEPIDLE) == 7200);
+}
+
 int found_main(const char *word, char **args)
 {
 	(void)args;
+	if (!strcmp(word, "log-without"))
+		return log_without_main();
 	if (!strcmp(word, "orphan")) {
 		CHECK(sides() == 0);
 		return 0;
@@ -620,6 +1169,27 @@ const struct tap_case found_cases[] = {
 	{ "path, each child listens",		listen_each, PATH },
 	{ "UDP, the flags of the file",		dgram_blocks, TCP4 },
 	{ "datagrams by path, the flags of the file", dgram_blocks, PATH },
+	{ "the placeholder's directory",	directory, 0 },
+	{ "a listener, closed by two threads",	close_twice, 0 },
+	{ "UDP, a stranger's files",		stranger_files, TCP4 },
+	{ "abstract name, a stranger's files",	stranger_files, ABSTRACT },
+	{ "UDP, files and a time",		udp_files, 0 },
+	{ "rillcat, files with its messages",	rillcat_files, 0 },
+	{ "TCP, recvfrom()",			from_whom, TCP4 | SOCK_STREAM << 9 },
+	{ "TCP, recvfrom() without Rill",	from_whom, TCP4 | 0x100 | SOCK_STREAM << 9 },
+	{ "path, recvfrom()",			from_whom, PATH | SOCK_STREAM << 9 },
+	{ "path, recvfrom() without Rill",	from_whom, PATH | 0x100 | SOCK_STREAM << 9 },
+	{ "seqpacket, recvfrom()",		from_whom, PATH | SOCK_SEQPACKET << 9 },
+	{ "seqpacket, recvfrom() without Rill",	from_whom, PATH | 0x100 | SOCK_SEQPACKET << 9 },
+	{ "SO_ZEROCOPY",			zerocopy, 0 },
+	{ "a receiver's side that was closed",	receiver_side_gone, 0 },
+	{ "a receiver's side is another file",	receiver_side_gone, 1 },
+	{ "syslog without the module",		log_without, 0 },
+	{ "abstract names of senders",		abstract_sender, 0 },
+	{ "close_range() beyond all",		range_beyond, 0 },
+	{ "the lock of the counters is taken",	count_locked, 0 },
+	{ "dup2() of nothing over a side",	dup_nothing, 0 },
+	{ "a connection's dup and its options",	dup_options, 0 },
 };
 
 const size_t found_count = TAP_COUNT(found_cases);

@@ -61,6 +61,19 @@ static void map_hit(int arg)
 		      "-m", "unix:@run_test-*=rt @"), "hit");
 }
 
+/* Who is not root gets past the file's mode, too. */
+static void map_hit_nobody(int arg)
+{
+	pid_t pid = as_nobody();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		map_hit(arg);
+		exit(0);
+	}
+	tap_wait(pid);
+}
+
 static void map_miss(int arg)
 {
 	(void)arg;
@@ -372,6 +385,7 @@ int how_main(const char *word, char **args)
 
 const struct tap_case how_cases[] = {
 	{ "--map, a rule that fits",		map_hit, 0 },
+	{ "--map, a rule that fits, nobody",	map_hit_nobody, 0 },
 	{ "--map, none that fits",		map_miss, 0 },
 	{ "--map, left alone",			map_never, 0 },
 	{ "--map, the first of several",	map_order, 0 },
