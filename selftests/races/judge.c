@@ -11,6 +11,12 @@ static bool waits(const struct member *m)
 	return m->job.block && !sc.timeo;
 }
 
+/* It stood in line, and was shut down there. */
+static bool left_line(const struct member *m)
+{
+	return !is_dgram() && sc.on_listener && sc.was_shut[m->job.obj];
+}
+
 /* Has somebody closed or shut down an end? */
 static bool may_end(void)
 {
@@ -65,6 +71,8 @@ static bool send_ok(const struct member *m, int err)
 		return m->signalled;
 	case EPIPE:
 		return may_end();
+	case ECONNABORTED:
+		return left_line(m);
 	case ENOTCONN:
 		return is_dgram() || sc.on_listener;
 	case ECONNREFUSED:
@@ -87,6 +95,8 @@ static bool recv_ok(const struct member *m, int err)
 		return m->signalled;
 	case ECONNRESET:
 		return !is_dgram() && sc.lossy;
+	case ECONNABORTED:
+		return left_line(m);
 	case ENOTCONN:
 		return !is_dgram() && sc.on_listener;
 	case ECONNREFUSED:
