@@ -325,7 +325,7 @@ static void nudge(pid_t pid)
 static bool wait_for(pid_t pid)
 {
 	double patience = STUCK_SECONDS * fz_options.slow, until = fz_now() + patience;
-	uint64_t seen = fz_state->nrecent, nudged = 0;
+	uint64_t seen = fz_state->nrecent, nudged = UINT64_MAX;
 	int status;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
