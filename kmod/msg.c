@@ -40,6 +40,7 @@ struct rill_skb_cb {
 	u32			charge;		/* in the queue it stands in, or 0 */
 	bool			reading;	/* a receive copies from it */
 	bool			peeked;		/* with SO_PEEK_OFF; it is empty */
+	bool			cut;		/* by the receiver's filter */
 };
 
 static struct rill_skb_cb *rill_cb(struct sk_buff *skb)
@@ -117,6 +118,7 @@ static struct sk_buff *rill_msg_make(struct sock *sk, struct sock *to,
 	rill_cb(skb)->charge = 0;
 	rill_cb(skb)->reading = false;
 	rill_cb(skb)->peeked = false;
+	rill_cb(skb)->cut = false;
 	anc->cred.pid = NULL;
 	anc->files = NULL;
 
@@ -203,6 +205,7 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		rill_stat_sent(sk, sk->sk_type, len);
 		return 0;
 	}
+	rill_cb(skb)->cut = skb->len != len;
 	do {
 		err = rill_msg_queue(sk, to, skb);
 		if (err != -EAGAIN)
@@ -431,7 +434,8 @@ static void rill_msg_end(struct sock *sk, struct sk_buff *skb, bool take)
 	if (take) {
 		skb->destructor = NULL;
 		skb->sk = NULL;
-		spare = rill_spare_put(sk, skb);
+		/* Cut, it counts for more memory than it has. */
+		spare = !rill_cb(skb)->cut && rill_spare_put(sk, skb);
 	}
 	spin_unlock(&rill_sk(sk)->lock);
 	mutex_unlock(&rill_sk(sk)->rx_mutex);

@@ -6,6 +6,7 @@
  */
 #include "rill_test_data.h"
 
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 
 #define LARGE	65536
@@ -241,6 +242,28 @@ TEST_F(spare, closed_at_once)
 		close(fd[i & 1]);
 		close(fd[!(i & 1)]);
 	}
+}
+
+/* The receiver's filter gives most of it back: what is left is little, and not kept. */
+TEST_F(spare, cut_by_a_filter)
+{
+	struct sock_filter some = BPF_STMT(BPF_RET | BPF_K, 64);
+	struct sock_fprog prog = { .len = 1, .filter = &some };
+
+	if (variant->type != SOCK_DGRAM)
+		SKIP(return, "only datagrams are filtered");
+	if (variant->family != RT_RILL)
+		SKIP(return, "unix(7) keeps none");
+	ASSERT_EQ(0, setsockopt(self->fd[1], SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+	rd_fill(self->out, LARGE, 1, 0);
+	ASSERT_EQ(LARGE, SYS(send(self->fd[0], self->out, LARGE, 0)));
+	ASSERT_EQ(64, SYS(recv(self->fd[1], self->in, LARGE, 0)));
+	EXPECT_EQ(-1, rd_verify(self->in, 64, 1, 0));
+	EXPECT_EQ(0, kept(self->fd[1]));
+	/* One that the filter leaves as it is serves the next. */
+	ASSERT_EQ(50, SYS(send(self->fd[0], self->out, 50, 0)));
+	ASSERT_EQ(50, SYS(recv(self->fd[1], self->in, LARGE, 0)));
+	EXPECT_LT(0, kept(self->fd[1]));
 }
 
 TEST_HARNESS_MAIN
