@@ -251,6 +251,13 @@ void rill_sock_close(struct sock *sk)
 		 (state == TCP_SYN_SENT && !rill_line_leave(sk, 0)))
 		rill_connection_close(sk);
 	rill_spare_close(sk);
+	/*
+	 * As in rill_name_insert(), of which lookups have to be sure: SIOCGSTAMP
+	 * of 6.12 sets a flag without the lock, so that one set meanwhile may be
+	 * lost.  No call is in flight here.
+	 */
+	if (rs->name)
+		sock_set_flag(sk, SOCK_RCU_FREE);
 	sock_put(sk);
 }
 
