@@ -462,7 +462,10 @@ void rill_linger(struct sock *sk)
 		if (rill_all_read(sk, peer) || !timeo ||
 		    fatal_signal_pending(current))
 			break;
-		timeo = wait_woken(&wait, TASK_KILLABLE, timeo);
+		/* Unsafe: close() has the inode's lock, which nobody wants. */
+		timeo = wait_woken(&wait,
+				   TASK_KILLABLE | TASK_FREEZABLE_UNSAFE,
+				   timeo);
 	}
 	rill_wait_remove(sk, &wait);
 }

@@ -6,6 +6,9 @@
  */
 #include "rill_test.h"
 
+#include <sys/mount.h>
+#include <sys/stat.h>
+
 /* More than a test may last: whoever waits that long fails. */
 #define FOR_EVER	1000
 
@@ -415,6 +418,50 @@ TEST_F(linger, can_be_killed)
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	EXPECT_EQ(10, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+}
+
+/*
+ * Or the machine could not sleep.  Only the freezer of cgroup v1 stops a task where
+ * a suspend would; that of v2 uses signals.
+ */
+TEST_F(linger, can_be_frozen)
+{
+	char dir[] = "/tmp/freezer.XXXXXX", file[64], state[64];
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	if (mount("none", dir, "cgroup", 0, "freezer")) {
+		rmdir(dir);
+		SKIP(return, "no freezer of cgroup v1 here (errno %d)", errno);
+	}
+	snprintf(file, sizeof(file), "%s/linger", dir);
+	ASSERT_EQ(0, SYS(mkdir(file, 0700)));
+	pid = lingering_child(&self->fd[0], self->fd[1], CLOSE_THEN_KILL);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(RT_UNTIL(rt_task_state(pid) == 'T'));
+	snprintf(file, sizeof(file), "%s/linger/cgroup.procs", dir);
+	snprintf(state, sizeof(state), "%d", pid);
+	ASSERT_EQ(0, rt_write_file(file, state));
+	ASSERT_EQ(0, SYS(kill(pid, SIGCONT)));
+	ASSERT_TRUE(rt_wait_sleeping(pid, SYS_close));
+
+	snprintf(file, sizeof(file), "%s/linger/freezer.state", dir);
+	EXPECT_EQ(0, rt_write_file(file, "FROZEN"));
+	EXPECT_TRUE(RT_UNTIL(rt_read_file(file, state, sizeof(state)) > 0 &&
+			     !strcmp(state, "FROZEN\n"))) {
+		TH_LOG("the group is %s", state);
+	}
+	EXPECT_EQ(0, rt_write_file(file, "THAWED"));
+	/* It waits on, until all is read. */
+	EXPECT_TRUE(rt_wait_sleeping(pid, SYS_close));
+	EXPECT_EQ(10, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	status = rt_wait_child(pid);
+	EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	snprintf(file, sizeof(file), "%s/linger", dir);
+	EXPECT_EQ(0, SYS(rmdir(file)));
+	EXPECT_EQ(0, SYS(umount(dir)));
+	EXPECT_EQ(0, SYS(rmdir(dir)));
 }
 
 TEST_F(linger, exit_does_not_wait)
