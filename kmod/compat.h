@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one file that names kernel versions.  Supported: 6.1 and later.
+ * The one file that names kernel versions.  Supported: 6.1 and later, with the fix
+ * that rill_rights_add() asks for.
  */
 #ifndef _RILL_COMPAT_H
 #define _RILL_COMPAT_H

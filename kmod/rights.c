@@ -40,6 +40,7 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/hashtable.h>
+#include <linux/io_uring.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
@@ -188,6 +189,12 @@ static bool rill_rights_holds(struct file *file)
  */
 int rill_rights_add(struct cmsghdr *cmsg, struct scm_fp_list **files)
 {
+	/*
+	 * It refuses io_uring rings from 6.1.68, 6.6.7 and 6.7 on.  Before, one
+	 * that travels in a socket that it holds would stay for ever, with this
+	 * module; take a newer kernel if there is no such function.
+	 */
+	static_assert(__same_type(io_is_uring_fops, bool (struct file *)));
 	/* The core takes files for AF_UNIX alone, and looks at nothing else. */
 	static const struct proto_ops ops = { .family = PF_UNIX };
 	static struct socket sock = { .ops = &ops };
