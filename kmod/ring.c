@@ -438,33 +438,43 @@ static size_t rill_ring_room(struct rill_ring *ring, size_t want,
  * @limit: from rill_ring_limit()
  * @anc: who writes it, with a pid of NULL if that is not recorded; and files,
  *	which go with the first bytes and are taken from there
+ * @first: @from is all of a send, of which nothing is in the ring yet
  *
  * Appends what fits, up to RILL_CHUNK, and publishes it page by page, so that a
- * reader on another CPU can begin; but at once what goes with files, which tells
- * a reader where to stop.
+ * reader on another CPU can begin.  But a send that is small goes in whole, and
+ * is seen whole, so that the records of several writers and readers stay in one
+ * piece; only memory that runs out, a bad address, and references to more pieces
+ * than there are slots for, may end it within.  At once goes what comes with
+ * files, too, which tells a reader where to stop.
  *
  * Return: the bytes appended, or -EAGAIN if the ring is full, -ENOMEM, -EFAULT.
  */
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			bool by_ref, const struct rill_limit *limit,
-			struct rill_anc *anc)
+			struct rill_anc *anc, bool first)
 {
-	size_t room = min_t(size_t, iov_iter_count(from), RILL_CHUNK);
-	bool files = anc->files;
+	size_t count = min_t(size_t, iov_iter_count(from), RILL_CHUNK);
+	bool whole = first && iov_iter_count(from) <= rill_limit_whole(limit);
+	bool files = anc->files, once = whole || files;
 	bool made = false;
-	size_t total = 0;
+	size_t room, total = 0;
 	ssize_t n = 0;
 
-	if (!room)
+	if (!count)
 		return 0;
 	if (unlikely(!ring->store)) {
 		if (rill_store_make(ring))
 			return -ENOMEM;
 		made = true;
 	}
-	room = rill_ring_room(ring, room, limit);
-	if (!room)
+	room = rill_ring_room(ring, count, limit);
+	if (!room || (whole && room < count))
 		return -EAGAIN;
+	/* All its slots: a mark, the rest of the last page, and new pages. */
+	if (whole && !by_ref && count > ring->store->w_room)
+		n = rill_slots_reserve(ring, 3 + count / PAGE_SIZE, limit);
+	if (n)
+		room = 0;
 
 	while (room) {
 		struct rill_piece piece = { .len = room };
@@ -479,7 +489,7 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 		}
 		room -= n;
 		total += n;
-		if (unlikely(files))
+		if (once)
 			continue;
 		/*
 		 * Release: the bytes, the length and the slot come first.
@@ -490,9 +500,10 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	if (unlikely(files && total)) {
 		ring->store->w_mark->len = total;
 		ring->store->w_mark = NULL;
-		/* Release: the same, and the mark. */
-		smp_store_release(&ring->head, ring->head + total);
 	}
+	/* Release: the same, and the mark. */
+	if (once && total)
+		smp_store_release(&ring->head, ring->head + total);
 	/* Nobody else has seen it, and no reader would have it given back. */
 	if (unlikely(made && !total))
 		rill_store_drop(ring);

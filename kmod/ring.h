@@ -117,6 +117,15 @@ static inline unsigned long rill_limit_writable(const struct rill_limit *limit)
 	return limit->bytes - DIV_ROUND_UP(limit->bytes, 4);
 }
 
+/*
+ * A send of so many bytes, or fewer, is not cut: there is room for it wherever
+ * the ring is writable.
+ */
+static inline size_t rill_limit_whole(const struct rill_limit *limit)
+{
+	return min_t(size_t, DIV_ROUND_UP(limit->bytes, 4), RILL_CHUNK);
+}
+
 /* Whose ring it is: the receiving end's. */
 static inline struct sock *rill_ring_owner(const struct rill_ring *ring)
 {
@@ -153,7 +162,7 @@ void rill_ring_init(struct rill_ring *ring);
 void rill_ring_free(struct rill_ring *ring);
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			bool by_ref, const struct rill_limit *limit,
-			struct rill_anc *anc);
+			struct rill_anc *anc, bool first);
 ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd);
 void __rill_ring_wake(struct rill_ring *ring, struct sock *writer,
 		      unsigned long want);

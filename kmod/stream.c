@@ -46,11 +46,12 @@ static long rill_space_wait(struct sock *sk, struct sock *peer, long timeo)
  * One pass of a send, under tx_mutex: what fits, in chunks, and not much more
  * than a ring full, so that others get the mutex.  A reader that sleeps is woken
  * for the first chunk and copies while the next is written.
+ * first: nothing of this send is in the ring yet.
  * wake: gets whether there are bytes that nobody was told of.
  */
 static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 				struct iov_iter *from, bool by_ref,
-				struct rill_anc *anc, bool *wake)
+				struct rill_anc *anc, bool first, bool *wake)
 {
 	struct rill_ring *ring = &rill_sk(peer)->ring;
 	struct rill_limit limit;
@@ -61,7 +62,8 @@ static ssize_t rill_stream_fill(struct sock *sk, struct sock *peer,
 	for (;;) {
 		n = -EPIPE;
 		if (!(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
-			n = rill_ring_write(ring, from, by_ref, &limit, anc);
+			n = rill_ring_write(ring, from, by_ref, &limit, anc,
+					    first && !total);
 		if (n <= 0)
 			return total ?: n;
 		*wake = true;
@@ -91,7 +93,8 @@ static int rill_stream_write(struct sock *sk, struct sock *peer,
 			err = sock_intr_errno(timeo);
 			break;
 		}
-		n = rill_stream_fill(sk, peer, from, by_ref, anc, &wake);
+		n = rill_stream_fill(sk, peer, from, by_ref, anc, !sent,
+				     &wake);
 		mutex_unlock(&rs->tx_mutex);
 		/*
 		 * The unlock before the look at dead, see rill_ring_kill(); and

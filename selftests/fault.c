@@ -5,8 +5,7 @@
  * twice; and whoever hangs in a copy hangs alone.
  */
 #include "rill_test_data.h"
-
-#include <linux/userfaultfd.h>
+#include "rill_test_uffd.h"
 
 #define PAGES	8
 #define HOLE	4		/* index of the page that faults */
@@ -458,22 +457,15 @@ FIXTURE_VARIANT_ADD(hang, seqpacket)
 
 FIXTURE_SETUP(hang)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
 	signal(SIGPIPE, SIG_IGN);
-	self->uffd = SYS(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
-	if (self->uffd < 0)
-		SKIP(return, "no userfaultfd here (%d)", self->uffd);
-	ASSERT_EQ(0, rt_pair(RT_RILL, variant->type, self->fd));
 	self->page = sysconf(_SC_PAGESIZE);
 	self->map = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->map);
-	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_API, &api));
-	reg.range.start = (unsigned long)self->map;
-	reg.range.len = self->page;
-	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_REGISTER, &reg));
+	self->uffd = rt_uffd(self->map, self->page);
+	if (self->uffd < 0)
+		SKIP(return, "no userfaultfd here (%d)", self->uffd);
+	ASSERT_EQ(0, rt_pair(RT_RILL, variant->type, self->fd));
 }
 
 FIXTURE_TEARDOWN(hang)
@@ -505,30 +497,6 @@ static long do_recv(void *arg)
 	return SYS(recv(j->fd, j->buf, j->len, 0));
 }
 
-/* Waits until somebody hangs in the page. */
-static bool somebody_hangs(int uffd)
-{
-	struct uffd_msg m;
-
-	return rt_poll(uffd, POLLIN) & POLLIN &&
-	       read(uffd, &m, sizeof(m)) == sizeof(m) &&
-	       m.event == UFFD_EVENT_PAGEFAULT;
-}
-
-static int let_go(int uffd, char *map, size_t page)
-{
-	char *src = mmap(NULL, page, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_copy c = {
-		.dst = (unsigned long)map,
-		.src = (unsigned long)src,
-		.len = page,
-	};
-
-	memset(src, 'u', page);
-	return SYS(ioctl(uffd, UFFDIO_COPY, &c));
-}
-
 TEST_F(hang, reader)
 {
 	struct job j = { self->fd[1], self->map, 5 };
@@ -538,7 +506,7 @@ TEST_F(hang, reader)
 		return;
 	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
 	ASSERT_EQ(0, rt_thread_start(&t, do_recv, &j));
-	ASSERT_TRUE(somebody_hangs(self->uffd));
+	ASSERT_TRUE(rt_uffd_hangs(self->uffd));
 	/* The writer knows nothing of it, nor does whoever looks. */
 	EXPECT_EQ(3, SYS(send(self->fd[0], "and", 3, MSG_DONTWAIT)));
 	EXPECT_EQ(POLLOUT, rt_events(self->fd[0], POLLOUT));
@@ -551,7 +519,7 @@ TEST_F(hang, reader)
 	EXPECT_EQ(0, SYS(shutdown(self->fd[1], SHUT_RDWR)));
 	EXPECT_FALSE(rt_thread_done(&t));
 
-	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_EQ(0, rt_uffd_fill(self->uffd, self->map, self->page));
 	ASSERT_TRUE(rt_thread_join(&t));
 	EXPECT_EQ(5, t.ret);
 	EXPECT_EQ(0, memcmp(self->map, "hello", 5));
@@ -568,13 +536,13 @@ TEST_F(hang, reader_and_reset)
 	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
 	ASSERT_EQ(3, SYS(send(self->fd[0], "and", 3, 0)));
 	ASSERT_EQ(0, rt_thread_start(&t, do_recv, &j));
-	ASSERT_TRUE(somebody_hangs(self->uffd));
+	ASSERT_TRUE(rt_uffd_hangs(self->uffd));
 	ASSERT_EQ(0, rt_set_linger(self->fd[0], 1, 0));
 	EXPECT_EQ(0, SYS(close(self->fd[0])));
 	self->fd[0] = -1;
 	EXPECT_FALSE(rt_thread_done(&t));
 
-	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_EQ(0, rt_uffd_fill(self->uffd, self->map, self->page));
 	ASSERT_TRUE(rt_thread_join(&t));
 	EXPECT_EQ(5, t.ret);
 	EXPECT_EQ(0, memcmp(self->map, "hello", 5));
@@ -596,13 +564,13 @@ TEST_F(hang, writer)
 	if (self->uffd < 0)
 		return;
 	ASSERT_EQ(0, rt_thread_start(&t, do_send, &j));
-	ASSERT_TRUE(somebody_hangs(self->uffd));
+	ASSERT_TRUE(rt_uffd_hangs(self->uffd));
 	EXPECT_EQ(-EAGAIN, SYS(recv(self->fd[1], &sink, 1, MSG_DONTWAIT)));
 	EXPECT_EQ(0, rt_events(self->fd[1], POLLIN));
 	EXPECT_EQ(1, SYS(send(self->fd[1], "b", 1, MSG_DONTWAIT)));
 	EXPECT_EQ(1, SYS(recv(self->fd[0], &sink, 1, MSG_DONTWAIT)));
 	EXPECT_FALSE(rt_thread_done(&t));
-	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_EQ(0, rt_uffd_fill(self->uffd, self->map, self->page));
 	ASSERT_TRUE(rt_thread_join(&t));
 	EXPECT_EQ(100, t.ret);
 	EXPECT_EQ(100, rt_drain(self->fd[1], 200));
@@ -617,12 +585,12 @@ TEST_F(hang, writer_whose_reader_goes)
 	if (self->uffd < 0)
 		return;
 	ASSERT_EQ(0, rt_thread_start(&t, do_send, &j));
-	ASSERT_TRUE(somebody_hangs(self->uffd));
+	ASSERT_TRUE(rt_uffd_hangs(self->uffd));
 	EXPECT_EQ(0, SYS(shutdown(self->fd[1], SHUT_RDWR)));
 	EXPECT_EQ(0, SYS(close(self->fd[1])));
 	self->fd[1] = -1;
 	EXPECT_FALSE(rt_thread_done(&t));
-	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_EQ(0, rt_uffd_fill(self->uffd, self->map, self->page));
 	ASSERT_TRUE(rt_thread_join(&t));
 	/* It had begun before the end: as of tcp(7), the next one learns of it. */
 	EXPECT_TRUE(t.ret == 100 || t.ret == -EPIPE || t.ret == -ECONNREFUSED) {
@@ -649,10 +617,10 @@ TEST_F(hang, writer_whose_bytes_are_lost)
 	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
 	ASSERT_EQ(5, rt_drain(self->fd[1], 5));
 	ASSERT_EQ(0, rt_thread_start(&t, do_send, &j));
-	ASSERT_TRUE(somebody_hangs(self->uffd));
+	ASSERT_TRUE(rt_uffd_hangs(self->uffd));
 	EXPECT_EQ(0, SYS(close(self->fd[1])));
 	self->fd[1] = -1;
-	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_EQ(0, rt_uffd_fill(self->uffd, self->map, self->page));
 	ASSERT_TRUE(rt_thread_join(&t));
 	EXPECT_EQ(variant->type == SOCK_STREAM ? 100 : -EPIPE, t.ret);
 	if (t.ret > 0) {
@@ -675,13 +643,13 @@ TEST_F(hang, second_reader_is_interruptible)
 	ASSERT_EQ(0, rt_catch(SIGUSR1, 0));
 	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
 	ASSERT_EQ(0, rt_thread_start(&t, do_recv, &j));
-	ASSERT_TRUE(somebody_hangs(self->uffd));
+	ASSERT_TRUE(rt_uffd_hangs(self->uffd));
 	ASSERT_EQ(0, rt_thread_start(&u, do_recv, &k));
 	ASSERT_TRUE(rt_thread_sleeps(&u, SYS_recvfrom));
 	ASSERT_EQ(0, pthread_kill(u.thread, SIGUSR1));
 	ASSERT_TRUE(rt_thread_join(&u));
 	EXPECT_EQ(-EINTR, u.ret);
-	ASSERT_EQ(0, let_go(self->uffd, self->map, self->page));
+	ASSERT_EQ(0, rt_uffd_fill(self->uffd, self->map, self->page));
 	ASSERT_TRUE(rt_thread_join(&t));
 	EXPECT_EQ(5, t.ret);
 }

@@ -507,7 +507,7 @@ TEST_F(stream, partial_send)
 	ASSERT_EQ(cap - 100, SYS(send(self->fd[0], out, cap - 100, 0)));
 	ASSERT_EQ(0, rr_pipe(&p));
 	/* Nothing waits: what fits. */
-	sent = rr_send_pipe(self->fd[0], out + cap - 100, 300, MSG_DONTWAIT, &p);
+	sent = rr_send_pipe(self->fd[0], out + cap - 100, cap, MSG_DONTWAIT, &p);
 	EXPECT_EQ(100, sent);
 	EXPECT_TRUE(rr_held(&p));
 	for (done = 0; done < cap; done += n) {

@@ -493,9 +493,13 @@ static inline int rt_recv_all(int fd, void *buf, size_t len)
 	return 0;
 }
 
-/* Sends until there is no room: the number of bytes, or a negative errno. */
+/*
+ * Sends until there is no room, of a stream not for a single byte: the number of
+ * bytes, or a negative errno.
+ */
 static inline long rt_fill(int fd, size_t chunk)
 {
+	bool stream = rt_get_int(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
 	long total = 0;
 	char *buf = calloc(1, chunk);
 
@@ -506,6 +510,10 @@ static inline long rt_fill(int fd, size_t chunk)
 
 		if (n >= 0) {
 			total += n;
+			continue;
+		}
+		if (errno == EAGAIN && stream && chunk > 1) {
+			chunk /= 2;
 			continue;
 		}
 		if (errno != EAGAIN)
