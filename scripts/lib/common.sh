@@ -33,46 +33,116 @@ usage_error() {
 	exit "$EXIT_USAGE"
 }
 
+# A job runs in the background, in a group of its own, while the script waits: a signal
+# is heeded at once, and whatever ends the script ends the job. A script with an EXIT
+# trap of its own calls "end_job" there.
+rill_job=
+start_job() { # command...
+	set -m
+	{ "$@" || exit $?; } </dev/null &
+	rill_job=$!
+	set +m
+}
+
+# job COMMAND...: (a function too, in a shell of its own) as a job.
+job() {
+	local rc=0
+	start_job "$@"
+	wait "$rill_job" || rc=$?
+	rill_job=
+	return "$rc"
+}
+
+# The processes below PID.
+_started_by() { # pid
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/(.*)/-/' | awk -v top="$1" '
+		{ parent[$1] = $4 }
+		END {
+			for (pid in parent)
+				for (p = pid; p in parent; p = parent[p])
+					if (parent[p] == top) {
+						print pid
+						break
+					}
+		}' || true
+}
+
+# end_job [PID]: end a job with all that it has started, in whatever group.
+end_job() {
+	local pid=${1-$rill_job} all i
+	[ -n "$pid" ] || return 0
+	mapfile -t all < <(_started_by "$pid")
+	all=(-- "-$pid" "${all[@]}")
+	kill -TERM "${all[@]}" 2>/dev/null || true
+	for ((i = 0; i < 100; i++)); do
+		kill -0 "${all[@]}" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "${all[@]}" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || true
+}
+trap end_job EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 # step TEXT COMMAND...: run it with its output in a file, say what is going on
 # while it takes long, and show the output if it fails.
 step() {
-	local text=$1 start=$SECONDS out pid next=3 rc=0
+	local text=$1 start=$SECONDS file out next=3 rc=0
 	shift
-	out=$(mktemp "${TMPDIR:-/tmp}/rill-step.XXXXXX")
-	"$@" >"$out" 2>&1 </dev/null &
-	pid=$!
-	while kill -0 "$pid" 2>/dev/null; do
+	# Without a name, nothing of it can be left behind.
+	file=$(mktemp "${TMPDIR:-/tmp}/rill-step.XXXXXX")
+	exec {out}<>"$file"
+	rm -f "$file"
+	start_job "$@" >&"$out" 2>&1
+	while kill -0 "$rill_job" 2>/dev/null; do
 		if [ $((SECONDS - start)) -ge "$next" ]; then
 			say "$text ... $((SECONDS - start)) s"
 			next=$((next < 10 ? 10 : next + 10))
 		fi
 		sleep 0.1
 	done
-	wait "$pid" || rc=$?
+	wait "$rill_job" || rc=$?
+	rill_job=
 	if [ "$rc" -ne 0 ]; then
 		say "$text: failed (exit status $rc)"
-		sed 's/^/  | /' "$out" >&2
+		sed 's/^/  | /' "/proc/self/fd/$out" >&2
 	elif [ "$next" -gt 3 ]; then
 		say "$text: done, $((SECONDS - start)) s"
 	fi
-	rm -f "$out"
+	exec {out}>&-
 	return "$rc"
 }
 
 # locked FILE COMMAND...: run the command (a function too) while FILE is locked,
 # so that two runs never fill one place of the cache.
 locked() {
-	local file=$1 rc=0
-	shift
-	mkdir -p "${file%/*}"
-	(
-		if ! flock -n 9; then
-			say "waiting for another run that holds $file"
-			flock 9
-		fi
-		"$@"
-	) 9>"$file" || rc=$?
-	return "$rc"
+	mkdir -p "${1%/*}"
+	job _locked "$@"
+}
+
+_locked() { # file command...
+	exec 9>"$1"
+	if ! flock -n 9; then
+		say "waiting for another run that holds $1"
+		flock 9
+	fi
+	"${@:2}"
+}
+
+# lock_shared FILE: until "unlock_shared", nobody who locks FILE changes what it stands for.
+lock_shared() {
+	mkdir -p "${1%/*}"
+	exec {rill_shared}>>"$1"
+	flock -s -n "$rill_shared" && return
+	say "waiting for another run that holds $1"
+	flock -s -w 600 "$rill_shared" ||
+		die "another run has held $1 for ten minutes: end it, then try again"
+}
+
+unlock_shared() {
+	exec {rill_shared}>&-
 }
 
 have_package() {
