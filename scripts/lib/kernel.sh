@@ -223,3 +223,12 @@ source_use() {
 	[ -r "$ksft/lib.mk" ] ||
 		die "$ksource is damaged: remove it, and it is fetched again"
 }
+
+# our_warnings DIRECTORY LOG: what a module's build in DIRECTORY was warned for; fails
+# if for nothing.  Kbuild names its files by relative paths from 6.13 on.  What the
+# kernel's own headers are warned for is not ours to mend.
+our_warnings() {
+	local dir
+	dir=$(sed 's/[][\.*^$+?(){}|]/\\&/g' <<<"$1/")
+	grep -E -A6 "^($dir|(\./)*)(kmod/|uapi/|rill)[^:]*:.*(warning|error):|^WARNING:" "$2"
+}
