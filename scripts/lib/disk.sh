@@ -31,6 +31,13 @@ _disk_make() { # file size-in-MiB package...
 	mv "$new" "$file"
 }
 
+# Another run may have made it while this one waited.
+_disk_fill() { # name file size-in-MiB package...
+	[ ! -e "$2" ] || return 0
+	rm -f "$rill_cache/disk/$1-"*
+	step "making the disk \"$1\" (this once; a minute or three)" _disk_make "${@:2}"
+}
+
 # disk_use NAME SIZE PACKAGE...: sets disk, a file of SIZE MiB at most.
 disk_use() {
 	local name=$1 size=$2 hash
@@ -44,10 +51,6 @@ disk_use() {
 	} | sha256sum | cut -c 1-12)
 	disk=$rill_cache/disk/$name-$hash.ext2
 	[ ! -e "$disk" ] || return 0
-	mkdir -p "$rill_cache/disk"
-	rm -f "$rill_cache/disk/$name-"*
-	locked "$rill_cache/disk/.lock" \
-		step "making the disk \"$name\" (this once; a minute or three)" \
-		_disk_make "$disk" "$size" "$@" ||
+	locked "$rill_cache/disk/.lock" _disk_fill "$name" "$disk" "$size" "$@" ||
 		die "could not make the disk \"$name\"; try apt-get update"
 }
