@@ -54,7 +54,7 @@ _apt_private() { # release
 		-o "APT::Sandbox::User=$(id -un)"
 	)
 	# The lists change every few hours; a day-old kernel does as well.
-	if [ -n "$(find "$dir/lists" -name '*_Packages*' -mtime -1 2>/dev/null)" ]; then
+	if [ -n "$(find "$dir/fetched" -mtime -1 2>/dev/null)" ]; then
 		return
 	fi
 	uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
@@ -63,11 +63,14 @@ _apt_private() { # release
 	[ ! -e $keyring ] || key="[signed-by=$keyring] "
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
 	printf 'deb %s%s %s main\n' "$key" "$uri" "$1" >"$dir/sources.list"
-	if ! step "fetching apt's lists of $1" apt-get "${apt_options[@]}" update; then
-		[ -n "$(find "$dir/lists" -name '*_Packages*' 2>/dev/null)" ] ||
-			die "apt-get could not fetch the lists of $1"
-		say "going on with the lists of an earlier run"
+	# By itself apt-get is content with half of them; lists/partial/ has what is not whole.
+	if step "fetching apt's lists of $1" apt-get "${apt_options[@]}" --error-on=any update; then
+		touch "$dir/fetched"
+		return
 	fi
+	[ -n "$(find "$dir/lists" -maxdepth 1 -name '*_Packages*' 2>/dev/null)" ] ||
+		die "apt-get could not fetch the lists of $1; try again when the mirror answers"
+	say "going on with the lists of an earlier run"
 }
 
 _apt_field() { # package field
