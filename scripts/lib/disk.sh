@@ -9,6 +9,8 @@
 # The guest gets a snapshot of it (scripts/vm --disk), and runs programs in it
 # with disk.sh, so that the file stays as it was made.
 
+disk_packages=(mmdebstrap genext2fs e2fsprogs)
+
 _disk_make() { # file size-in-MiB package...
 	local file=$1 size=$2 sources=$1.list new=$1.new.ext2 packages
 	shift 2
@@ -43,7 +45,7 @@ disk_use() {
 	local name=$1 size=$2 hash
 	shift 2
 	kernel_need_lists
-	need_packages mmdebstrap genext2fs e2fsprogs
+	need_packages "${disk_packages[@]}"
 	hash=$({
 		echo "$size"
 		apt-cache policy "$@" | grep -E '^[^ ]|Candidate:'

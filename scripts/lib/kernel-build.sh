@@ -17,6 +17,8 @@
 #	kernel/RELEASE_VERSION-HASH/	a kernel, as Debian's; HASH is of its options
 #					and of the compiler
 
+kernel_build_packages=(gcc make libc6-dev xz-utils flex bison bc libelf-dev libssl-dev kmod)
+
 _build_fragments() { # flavour: sets build_arch, build_target, fragments
 	local dir=$rill_top/scripts/kernel
 	build_arch=x86_64 build_target=bzImage
@@ -221,7 +223,7 @@ _kernel_build() { # flavour
 	kdir=$(find "$rill_cache/kernel" -maxdepth 1 -type d \
 		-name "7.2*_$version-$hash" 2>/dev/null | head -n 1)
 	if [ -z "$kdir" ]; then
-		need_packages flex bison bc libelf-dev libssl-dev kmod
+		need_packages "${kernel_build_packages[@]}"
 		linux=$rill_cache/source/linux-7.2_$version
 		if [ ! -d "$linux" ]; then
 			step "fetching linux-source-7.2 $version (this once)" \

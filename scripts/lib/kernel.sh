@@ -151,6 +151,8 @@ _kernel_fetch() { # flavour
 kernel_use() { # flavour
 	local flavour=$1 link=$rill_cache/kernel/for-$1
 	local fetch=_kernel_fetch stale=false
+	# linux-kbuild's programs need the last two.
+	local packages=(kmod libelf1 libssl3)
 	karch=x86_64 kslow=1 kdebug=0
 	case $flavour in
 	6.1 | 6.1-generic | 6.12 | 6.12-generic) ;;
@@ -161,10 +163,12 @@ kernel_use() { # flavour
 	*) usage_error "no kernel \"$flavour\"; there are: $kernel_flavours" ;;
 	esac
 	case $flavour in
-	7.2*) fetch=_kernel_build stale="kernel_build_stale $flavour $link" ;;
+	7.2*)
+		fetch=_kernel_build stale="kernel_build_stale $flavour $link"
+		packages+=(gcc)	# whose version is part of what it is known by
+		;;
 	esac
-	# linux-kbuild's programs need the last two.
-	need_packages kmod libelf1 libssl3
+	need_packages "${packages[@]}"
 	# Ask apt again only when it has new lists.
 	if [ ! -d "$link/boot" ] || $stale ||
 	   [ /var/lib/apt/lists -nt "$link/boot/.asked" ]; then
