@@ -25,6 +25,7 @@ static inline bool rt_only_part(const char *pattern, const char *name)
 static inline void rt_only(void)
 {
 	char want[256], *variant, *test;
+	unsigned int left = 0;
 	struct __fixture_variant_metadata **v;
 	struct __fixture_metadata *f;
 	struct __test_metadata **t;
@@ -57,6 +58,13 @@ static inline void rt_only(void)
 		}
 		if (!rt_only_part(want, f->name) || (variants && !f->variant))
 			f->tests = NULL;
+		for (t = &f->tests; *t; t = &(*t)->next)
+			left++;
+	}
+	if (!left) {
+		fprintf(stderr, "# RILL_ONLY=%s: no test of this program is so called\n",
+			getenv("RILL_ONLY"));
+		exit(KSFT_FAIL);
 	}
 }
 
