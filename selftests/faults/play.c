@@ -69,7 +69,8 @@ static void act(struct actor *a)
 		a->play->ret = -ENOTRECOVERABLE;
 	} else {
 		a->play->ret = a->sc->act(a->env);
-		a->play->injected = ft_nth_end(nth);
+		/* 0 asks for none, and is what is read after one. */
+		a->play->injected = ft_nth_end(nth) && a->n;
 	}
 	close(nth);
 	a->env->injected = a->play->injected;
