@@ -309,8 +309,10 @@ TEST_F(diag, connection)
 	struct dg_sock s, c;
 	int lfd, afd;
 
-	if (!self->ready || variant->type == SOCK_DGRAM)
+	if (!self->ready)
 		return;
+	if (variant->type == SOCK_DGRAM)
+		SKIP(return, "has no connections");
 	umask(0);
 	lfd = rt_listener(RT_RILL, variant->type, 3, &a);
 	ASSERT_LE(0, lfd);
@@ -402,8 +404,10 @@ TEST_F(diag, listener)
 	struct dg_sock s, l;
 	int lfd, fd[4], i;
 
-	if (!self->ready || variant->type == SOCK_DGRAM)
+	if (!self->ready)
 		return;
+	if (variant->type == SOCK_DGRAM)
+		SKIP(return, "has no listener");
 	lfd = rt_listener(RT_RILL, variant->type, 1, &a);
 	ASSERT_LE(0, lfd);
 	ASSERT_EQ(0, rt_write_file("/proc/sys/net/rill/max_waiting", "77\n"));
@@ -450,8 +454,10 @@ TEST_F(diag, datagram_peer)
 	struct dg_sock s;
 	int fd[2];
 
-	if (!self->ready || variant->type != SOCK_DGRAM)
+	if (!self->ready)
 		return;
+	if (variant->type != SOCK_DGRAM)
+		SKIP(return, "about datagrams");
 	fd[0] = rt_bound(RT_RILL, SOCK_DGRAM, &a);
 	fd[1] = rt_bound(RT_RILL, SOCK_DGRAM, &b);
 	ASSERT_LE(0, fd[1]);
@@ -537,8 +543,10 @@ TEST_F(diag, filters)
 	__u32 mine = 1U << variant->type;
 	int lfd, fd[3];
 
-	if (!self->ready || variant->type == SOCK_DGRAM)
+	if (!self->ready)
 		return;
+	if (variant->type == SOCK_DGRAM)
+		SKIP(return, "has no listener");
 	lfd = rt_listener(RT_RILL, variant->type, 0, &one);
 	fd[0] = rt_client(RT_RILL, variant->type | SOCK_NONBLOCK, &one);
 	fd[1] = rt_socket(RT_RILL, variant->type | SOCK_NONBLOCK);
@@ -788,7 +796,7 @@ TEST_F(diag, other_pid_ns)
 		return;
 	/* Datagrams are not connected by whom; the rest is the same. */
 	if (variant->type != SOCK_STREAM)
-		return;
+		SKIP(return, "the stream's variant runs it");
 	for (i = 0; i < PAIRS; i++)
 		ASSERT_EQ(0, socketpair(rt_rill_family(), SOCK_STREAM, 0, fd[i]));
 	nl = dg_open();

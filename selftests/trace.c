@@ -271,8 +271,10 @@ TEST_F(trace, formats)
 	char path[128], text[8192], *line, *save, *end;
 	unsigned int i;
 
-	if (!self->on || variant->type != SOCK_STREAM)
+	if (!self->on)
 		return;
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "the same for all types: the stream's variant reads them");
 	for (i = 0; i < ARRAY_SIZE(formats); i++) {
 		char seen[1024] = "";
 
@@ -333,8 +335,10 @@ TEST_F(trace, line)
 	int lfd, cfd, afd, wfd[3], i, pid = getpid();
 	unsigned long lino;
 
-	if (!self->on || variant->type == SOCK_DGRAM)
+	if (!self->on)
 		return;
+	if (variant->type == SOCK_DGRAM)
+		SKIP(return, "has no line");
 	lfd = rt_listener(RT_RILL, variant->type, 0, &a);
 	ASSERT_LE(0, lfd);
 	lino = rt_inode(lfd);
@@ -390,8 +394,10 @@ TEST_F(trace, pid_in_line)
 	char want[80];
 	pid_t pid;
 
-	if (!self->on || variant->type == SOCK_DGRAM)
+	if (!self->on)
 		return;
+	if (variant->type == SOCK_DGRAM)
+		SKIP(return, "has no line");
 	lfd = rt_listener(RT_RILL, variant->type, 0, &a);
 	ASSERT_LE(0, lfd);
 	cfd = rt_client(RT_RILL, variant->type, &a);
