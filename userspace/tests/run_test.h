@@ -7,6 +7,7 @@
 #define RILL_TESTS_RUN_TEST_H
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -64,6 +65,72 @@ static inline int raw_domain(int fd)
 
 	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
 	return domain;
+}
+
+/*
+ * Does this thread, or process, sleep in a call that waits for a socket?  Which one
+ * it is, is the library's business.
+ */
+static inline bool sleeps(pid_t tid)
+{
+	static const long calls[] = {
+		SYS_accept, SYS_accept4, SYS_connect, SYS_poll, SYS_ppoll, SYS_recvfrom,
+		SYS_recvmsg, SYS_sendmsg, SYS_sendto,
+	};
+	char path[64], line[512] = "", *end, state;
+	long nr;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	state = end && end[1] ? end[2] : 0;
+	fclose(f);
+	if (state != 'S')
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	line[0] = '\0';
+	nr = fgets(line, sizeof(line), f) ? strtol(line, &end, 10) : -1;
+	fclose(f);
+	for (size_t i = 0; i < TAP_COUNT(calls); i++)
+		if (nr == calls[i] && end != line)
+			return true;
+	return false;
+}
+
+/* Wait until a child sleeps there. */
+static inline void asleep(pid_t pid)
+{
+	for (int ms = 0; !sleeps(pid); ms++) {
+		CHECK(ms < WAIT_MS && !kill(pid, 0));
+		usleep(1000);
+	}
+}
+
+/* The only other thread of this process, or 0. */
+static inline pid_t other_thread(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	pid_t self = syscall(SYS_gettid), tid = 0;
+	struct dirent *d;
+
+	CHECK(tasks);
+	while ((d = readdir(tasks)))
+		if (atoi(d->d_name) && atoi(d->d_name) != self)
+			tid = atoi(d->d_name);
+	closedir(tasks);
+	return tid;
+}
+
+/* Wait until it sleeps there. */
+static inline void other_asleep(void)
+{
+	asleep(other_thread());
 }
 
 /* A child with other rights, whose checks count. */

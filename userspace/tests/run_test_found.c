@@ -223,7 +223,7 @@ static void cancelled_connect(int arg)
 		CHECK(!pthread_create(&thread, NULL, connect_blocked, &a));
 		/* Asleep, or on the way. */
 		if (i & 1)
-			usleep(30000);
+			other_asleep();
 		CHECK(!pthread_cancel(thread) && !pthread_join(thread, &ret));
 		CHECK(ret == PTHREAD_CANCELED);
 	}
@@ -237,6 +237,7 @@ static void cancelled_syslog(int arg)
 	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
 	char buf[8192];
 	pthread_t thread;
+	pid_t tid;
 	void *ret;
 	int s, c;
 
@@ -251,10 +252,12 @@ static void cancelled_syslog(int arg)
 	while (sendto(c, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&un, sizeof(un)) == 1)
 		;
 	CHECK(!pthread_create(&thread, NULL, log_blocked, NULL));
-	usleep(100000);
+	other_asleep();
 	unlink(un.sun_path);
 	CHECK(!pthread_cancel(thread));
-	usleep(100000);
+	/* Who has the lock sleeps on; without it, as it should not be, it ends. */
+	while ((tid = other_thread()) && !sleeps(tid))
+		usleep(1000);
 	while (recv(s, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 		;
 	CHECK(!pthread_join(thread, &ret));
@@ -341,7 +344,8 @@ static void listen_each(int kind)
 	}
 	for (int i = 0; i < 3; i++)
 		CHECK(read(ready[0], &byte, 1) == 1);
-	usleep(50000);
+	for (int i = 0; i < 3; i++)
+		asleep(pids[i]);
 	for (int i = 0; i < 3; i++) {
 		c[i] = i ? raw_client(SOCK_STREAM, &a) : client(SOCK_STREAM, &a);
 		CHECK(raw_domain(c[i]) == (i ? a.sa.sa_family : family));
@@ -513,7 +517,8 @@ static void side_gone(int other)
 	if (other)
 		CHECK(syscall(SYS_dup3, STDIN_FILENO, x, 0) == x);
 	CHECK(!pthread_create(&thread, NULL, accept_one, &l));
-	/* It sleeps. */
+	/* It sleeps, and goes on to. */
+	other_asleep();
 	used = clock();
 	usleep(400000);
 	CHECK(clock() - used < CLOCKS_PER_SEC / 5);
@@ -663,39 +668,51 @@ static void directory(int arg)
 	rmdir(dir);
 }
 
-#define CLOSES	3000
+#define CLOSES		3000
+#define CLOSES_LEAST	100
+#define CLOSES_SECONDS	20
 
-static atomic_int close_go, close_done;
+static atomic_int close_go, close_done, close_end;
 static int close_fd;
+
+/* So that both leave at once; but the other one may need this processor. */
+static void close_wait(atomic_int *count, int i)
+{
+	for (int n = 0; atomic_load(count) <= i && !atomic_load(&close_end); n++)
+		if (n > 1000)
+			sched_yield();
+}
 
 static void *close_other(void *arg)
 {
-	for (int i = 0; i < CLOSES; i++) {
-		while (atomic_load(&close_go) <= i)
-			;
+	for (int i = 0;; i++) {
+		close_wait(&close_go, i);
+		if (atomic_load(&close_end))
+			return arg;
 		close(close_fd);
 		atomic_fetch_add(&close_done, 1);
 	}
-	return arg;
 }
 
 /* Two threads close one listener at once: others stay doubled. */
 static void close_twice(int arg)
 {
 	struct address keep, a;
-	int l = listener(TCP4, SOCK_STREAM, &keep), c;
+	int l = listener(TCP4, SOCK_STREAM, &keep), c, i;
+	time_t end = time(NULL) + CLOSES_SECONDS;
 	pthread_t thread;
 
 	(void)arg;
 	CHECK(!pthread_create(&thread, NULL, close_other, NULL));
-	for (int i = 0; i < CLOSES; i++) {
+	for (i = 0; i < CLOSES && (i < CLOSES_LEAST || time(NULL) < end); i++) {
 		close_fd = listener(ABSTRACT, SOCK_STREAM, &a);
 		atomic_fetch_add(&close_go, 1);
 		close(close_fd);
-		while (atomic_load(&close_done) <= i)
-			;
+		close_wait(&close_done, i);
 		CHECK(!(fcntl(l, F_GETFL) & O_NONBLOCK));
 	}
+	printf("# %d rounds\n", i);
+	atomic_store(&close_end, 1);
 	CHECK(!pthread_join(thread, NULL));
 	c = client(SOCK_STREAM, &keep);
 	CHECK(raw_domain(c) == family);
@@ -935,7 +952,8 @@ static void receiver_side_gone(int other)
 	if (other)
 		CHECK(syscall(SYS_dup3, STDIN_FILENO, x, 0) == x);
 	CHECK(!pthread_create(&thread, NULL, receive_one, &s));
-	/* It sleeps. */
+	/* It sleeps, and goes on to. */
+	other_asleep();
 	used = clock();
 	usleep(400000);
 	CHECK(clock() - used < CLOCKS_PER_SEC / 5);

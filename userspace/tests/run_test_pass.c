@@ -88,7 +88,7 @@ static void pass_listener(int arg)
 	for (int i = 0; i < 6; i++) {
 		/* With a client who comes while accept() sleeps. */
 		if (i == 4)
-			usleep(50000);
+			asleep(pid);
 		ask(i & 1 ? raw_client(SOCK_STREAM, &a) : client(SOCK_STREAM, &a));
 	}
 	tap_wait(pid);
@@ -106,31 +106,40 @@ static void pass_listener(int arg)
 		unlink(a.un.sun_path);
 }
 
-/* A worker that forked before the listener was passed on still gets clients. */
-static void pass_with_worker(int kind)
+/*
+ * A worker that forked before the listener was passed on still gets clients.  It
+ * sleeps when the side ends, which is nothing to read; 0x100: it comes later.
+ */
+static void pass_with_worker(int arg)
 {
-	int pair[2], ready[2], l;
+	int kind = arg & 0xff, pair[2], ready[2], passed[2], l;
+	bool late = arg & 0x100;
 	struct address a;
 	char byte;
 	pid_t pid;
 
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && pipe(ready) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	CHECK(pipe(ready) == 0 && pipe(passed) == 0);
 	l = listener(kind, SOCK_STREAM, &a);
 	pid = fork();
 	if (!pid) {
 		serve(l, false);
 		CHECK(write(ready[1], "x", 1) == 1);
-		/* Asleep, or not yet, when the side ends: that is nothing to read. */
+		CHECK(!late || read(passed[0], &byte, 1) == 1);
 		readable(l, true);
+		CHECK(write(ready[1], "y", 1) == 1);
 		serve(l, false);
 		serve(l, false);
 		_exit(0);
 	}
 	ask(client(SOCK_STREAM, &a));
 	CHECK(read(ready[0], &byte, 1) == 1);
+	if (!late)
+		asleep(pid);
 	send_fd(pair[0], l);
-	usleep(50000);
-	CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+	CHECK(write(passed[1], "x", 1) == 1);
+	asleep(pid);
+	readable(ready[0], false);
 	ask(client(SOCK_STREAM, &a));
 	ask(client(SOCK_STREAM, &a));
 	tap_wait(pid);
@@ -155,7 +164,7 @@ static void pass_with_thread(int kind)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 	l = listener(kind, SOCK_STREAM, &a);
 	CHECK(pthread_create(&thread, NULL, serve_twice, &l) == 0);
-	usleep(50000);
+	other_asleep();
 	send_fd(pair[0], l);
 	ask(client(SOCK_STREAM, &a));
 	ask(raw_client(SOCK_STREAM, &a));
@@ -547,6 +556,8 @@ const struct tap_case pass_cases[] = {
 	{ "a listener of a path by SCM_RIGHTS",	pass_listener, PATH },
 	{ "a listener by SCM_RIGHTS, to one without Rill", pass_listener, TCP4 | 0x100 },
 	{ "a listener by SCM_RIGHTS, and a worker", pass_with_worker, TCP4 },
+	{ "a listener by SCM_RIGHTS, and a worker that comes later", pass_with_worker,
+	  TCP4 | 0x100 },
 	{ "a listener by SCM_RIGHTS, and a thread", pass_with_thread, TCP4 },
 	{ "a receiver of UDP by SCM_RIGHTS",	pass_dgram, TCP4 },
 	{ "a receiver at a path by SCM_RIGHTS",	pass_dgram, PATH },
