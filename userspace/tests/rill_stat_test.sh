@@ -70,6 +70,15 @@ wait_for() {
 	done
 	return 0
 }
+# wait_for_lines N FILE: until it has so many.
+wait_for_lines() {
+	local end=$((SECONDS + 40))
+	until [ "$(wc -l <"$2")" -ge "$1" ]; do
+		[ $SECONDS -lt $end ] || why "$2 has only $(wc -l <"$2") lines" || return 1
+		read -rt 0.02 <>"$tmp/tick"
+	done
+	return 0
+}
 # Somebody looks for a name that nobody has: connect_noname moves by one.
 one_more() {
 	"$rillcat" -z "nobody/$$" 2>/dev/null
@@ -142,17 +151,25 @@ names() {
 # The change shows up, once, in the report of its interval.  Without timeout(1):
 # the signal is for the program itself, and who runs the tests has a limit.
 watch_json() {
+	local seen changes
 	: >"$tmp/out"
 	"$stat" -j -w 0.3 >"$tmp/out" 2>"$tmp/err" &
 	pids+=($!)
 	# The first report is there: what comes now is a change.
 	wait_for '"changes":\{\}' "$tmp/out" || return
 	one_more || return
-	wait_for '"changes":\{"connect_noname":1\}' "$tmp/out" || return
+	wait_for '"changes":\{[^}]*"connect_noname":' "$tmp/out" || return
+	# .. and a later one has nothing of it.
+	seen=$(wc -l <"$tmp/out")
+	wait_for_lines $((seen + 2)) "$tmp/out" || return
 	kill -INT "${pids[0]}" || return
 	wait "${pids[0]}" || why "exit status $? after SIGINT" || return
 	pids=()
-	[ "$(grep -c 'connect_noname":1}' "$tmp/out")" = 1 ] || why "told twice" || return
+	# A report between rillcat's socket() and close() counts the socket, the next
+	# one that it is gone.
+	changes=$(grep -oE '"changes":\{[^}]*\}' "$tmp/out" | grep -oE '"[a-z_]+":-?[0-9]+' |
+		grep -v '^"sockets":')
+	[ "$changes" = '"connect_noname":1' ] || why "changes: $changes" || return
 	[ "$(tail -c 2 "$tmp/out")" = "}" ] || why "the last line is cut"
 }
 
