@@ -666,7 +666,9 @@ int main(int argc, char **argv)
 	last_told = started;
 
 	corpus_add(fz_crashes_text, "crashes");
-	result(work(0, fz_state->nseeds, 0), "the programs that once found a bug");
+	printf("# %u programs once found a bug\n", fz_state->nseeds);
+	result(fz_state->nseeds && work(0, fz_state->nseeds, 0),
+	       "the programs that once found a bug");
 	if (builtin)
 		corpus_add(fz_corpus_text, "corpus");
 	if (corpus)
