@@ -328,7 +328,7 @@ TEST_F(epoll, exclusive)
 {
 	struct waiter w[4];
 	struct rt_addr a = { .len = 0 };
-	int awake = -1, fd, i, lfd, second = -1;
+	int awake = -1, next = -1, fd, i, lfd, second = -1;
 
 	lfd = rt_listener(variant->family, variant->type | SOCK_NONBLOCK, 8, &a);
 	ASSERT_LE(0, lfd);
@@ -358,17 +358,17 @@ TEST_F(epoll, exclusive)
 	second = rt_client(variant->family, variant->type, &a);
 	ASSERT_LE(0, second);
 	ASSERT_TRUE(RT_UNTIL(({
-		int n = 0;
-
-		for (i = 0; i < 4; i++)
-			n += i != awake &&
-			     !rt_sleeps_in(w[i].t.tid, SYS_epoll_pwait);
-		n >= 1;
+		for (i = 0; i < 4 && next < 0; i++) {
+			if (i != awake && rt_thread_done(&w[i].t))
+				next = i;
+		}
+		next >= 0;
 	})));
+	EXPECT_EQ(EPOLLIN, w[next].t.ret);
 	/* The end wakes all. */
 	ASSERT_EQ(0, SYS(shutdown(lfd, SHUT_RDWR)));
 	for (i = 0; i < 4; i++) {
-		if (i == awake)
+		if (i == awake || i == next)
 			continue;
 		ASSERT_TRUE(rt_thread_join(&w[i].t));
 		EXPECT_EQ(EPOLLIN, w[i].t.ret & EPOLLIN);

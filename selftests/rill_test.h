@@ -17,6 +17,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -651,6 +652,28 @@ static inline bool rt_sleeps_in(pid_t tid, long nr)
 static inline bool rt_wait_sleeping(pid_t tid, long nr)
 {
 	return RT_UNTIL(rt_sleeps_in(tid, nr));
+}
+
+/*
+ * Waits until a worker of io_uring's has got the work, and sleeps in it, or has left
+ * it to a poll and sleeps for more: they are threads of this process.
+ */
+static inline bool rt_io_worker_sleeps(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	bool found = false;
+	struct dirent *d;
+
+	while (tasks && !found && (d = readdir(tasks))) {
+		char path[64], comm[32];
+
+		snprintf(path, sizeof(path), "/proc/self/task/%.10s/comm", d->d_name);
+		found = rt_read_file(path, comm, sizeof(comm)) > 0 &&
+			!strncmp(comm, "iou-wrk", 7) && rt_task_state(atoi(d->d_name)) == 'S';
+	}
+	if (tasks)
+		closedir(tasks);
+	return found;
 }
 
 /* ---- threads --------------------------------------------------------------- */

@@ -441,9 +441,12 @@ TEST_F(beside, io_uring)
 	ASSERT_EQ(0, io_uring_queue_init(8, &io, 0));
 	/* Waits for the data, then takes them. */
 	ASSERT_EQ(1, ring_splice(&io, self->fd[1], self->a[1], 100));
+	ASSERT_TRUE(RT_UNTIL(rt_io_worker_sleeps()));
+	EXPECT_EQ(0, io_uring_cq_ready(&io));
 	ASSERT_EQ(5, SYS(send(self->fd[0], "hello", 5, 0)));
 	EXPECT_EQ(5, ring_result(&io));
 	ASSERT_EQ(5, SYS(read(self->a[0], buf, 100)));
+	EXPECT_EQ(0, memcmp(buf, "hello", 5));
 
 	ASSERT_EQ(3 * self->page, SYS(splice(file, &off, self->a[1], NULL,
 					     3 * self->page, 0)));

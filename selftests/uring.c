@@ -165,7 +165,7 @@ TEST_F(uring, recv_end)
 	EXPECT_EQ(0, next_cqe(&self->io, NULL, NULL));
 }
 
-/* A worker of io_uring's waits in the call itself. */
+/* A worker of io_uring's is to receive, and finds nothing yet. */
 TEST_F(uring, recv_from_a_worker)
 {
 	struct io_uring_sqe *sqe;
@@ -174,8 +174,11 @@ TEST_F(uring, recv_from_a_worker)
 	io_uring_prep_recv(sqe, self->fd[1], buf, sizeof(buf), 0);
 	sqe->flags |= IOSQE_ASYNC;
 	submit(_metadata, &self->io, sqe, 1);
+	ASSERT_TRUE(RT_UNTIL(rt_io_worker_sleeps()));
+	EXPECT_TRUE(no_cqe(&self->io));
 	ASSERT_EQ(4, SYS(send(self->fd[0], "work", 4, 0)));
 	EXPECT_EQ(4, next_cqe(&self->io, NULL, NULL));
+	EXPECT_EQ(0, memcmp(buf, "work", 4));
 }
 
 TEST_F(uring, recv_waitall)
@@ -209,6 +212,8 @@ TEST_F(uring, send_waits)
 		if (how)
 			sqe->flags |= IOSQE_ASYNC;
 		submit(_metadata, &self->io, sqe, 1);
+		if (how)
+			ASSERT_TRUE(RT_UNTIL(rt_io_worker_sleeps()));
 		EXPECT_TRUE(no_cqe(&self->io));
 		ASSERT_LT(0, rt_drain(self->fd[1], sizeof(buf)));
 		EXPECT_LT(0, next_cqe(&self->io, NULL, NULL));
@@ -622,6 +627,7 @@ TEST_F(uring, link_timeout)
 {
 	struct __kernel_timespec ts = { .tv_nsec = 50000000 };
 	struct io_uring_sqe *sqe;
+	unsigned int seen = 0;
 	int i;
 
 	sqe = io_uring_get_sqe(&self->io);
@@ -637,7 +643,10 @@ TEST_F(uring, link_timeout)
 		int res = next_cqe(&self->io, &data, NULL);
 
 		EXPECT_EQ(data == 1 ? -ECANCELED : -ETIME, res);
+		seen |= 1U << data;
 	}
+	/* Both: what never comes is -ETIME, too. */
+	EXPECT_EQ(1U << 1 | 1U << 2, seen);
 }
 
 TEST_F(uring, shutdown_and_close)
@@ -722,6 +731,7 @@ TEST_F(uring, message_that_waits)
 	sqe = io_uring_get_sqe(&self->io);
 	io_uring_prep_sendmsg(sqe, self->fd[0], &msg, 0);
 	submit(_metadata, &self->io, sqe, 1);
+	EXPECT_TRUE(no_cqe(&self->io));
 	while (n--)
 		ASSERT_EQ(sizeof(in), SYS(recv(self->fd[1], in, sizeof(in), 0)));
 	EXPECT_EQ(sizeof(text), next_cqe(&self->io, NULL, NULL));
