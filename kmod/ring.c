@@ -501,9 +501,10 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 		ring->store->w_mark->len = total;
 		ring->store->w_mark = NULL;
 	}
-	/* Release: the same, and the mark. */
-	if (once && total)
+	if (once && total) {
+		/* Release: the same, and the mark. */
 		smp_store_release(&ring->head, ring->head + total);
+	}
 	/* Nobody else has seen it, and no reader would have it given back. */
 	if (unlikely(made && !total))
 		rill_store_drop(ring);
