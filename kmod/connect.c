@@ -462,7 +462,10 @@ void rill_linger(struct sock *sk)
 		if (rill_all_read(sk, peer) || !timeo ||
 		    fatal_signal_pending(current))
 			break;
-		/* Unsafe: close() has the inode's lock, which nobody wants. */
+		/*
+		 * Unsafe: close() has the inode's lock, which nobody wants but
+		 * a chown() through O_PATH.
+		 */
 		timeo = wait_woken(&wait,
 				   TASK_KILLABLE | TASK_FREEZABLE_UNSAFE,
 				   timeo);

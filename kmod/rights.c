@@ -190,9 +190,10 @@ static bool rill_rights_holds(struct file *file)
 int rill_rights_add(struct cmsghdr *cmsg, struct scm_fp_list **files)
 {
 	/*
-	 * It refuses io_uring rings from 6.1.68, 6.6.7 and 6.7 on.  Before, one
-	 * that travels in a socket that it holds would stay for ever, with this
-	 * module; take a newer kernel if there is no such function.
+	 * It refuses io_uring rings, which could travel in a socket that they
+	 * hold, and would keep it and this module for ever.  Kernels that have
+	 * this function do: 6.1 from 6.1.83 on, 6.6 from 6.6.23 on, 6.8 and
+	 * later.  Take one of these if there is none.
 	 */
 	static_assert(__same_type(io_is_uring_fops, bool (struct file *)));
 	/* The core takes files for AF_UNIX alone, and looks at nothing else. */

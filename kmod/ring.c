@@ -447,7 +447,8 @@ static size_t rill_ring_room(struct rill_ring *ring, size_t want,
  * than there are slots for, may end it within.  At once goes what comes with
  * files, too, which tells a reader where to stop.
  *
- * Return: the bytes appended, or -EAGAIN if the ring is full, -ENOMEM, -EFAULT.
+ * Return: the bytes appended, or -EAGAIN if the ring is full, or too full for all
+ * of a small send, -ENOMEM, -EFAULT.
  */
 ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 			bool by_ref, const struct rill_limit *limit,
@@ -470,8 +471,12 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	room = rill_ring_room(ring, count, limit);
 	if (!room || (whole && room < count))
 		return -EAGAIN;
-	/* All its slots: a mark, the rest of the last page, and new pages. */
-	if (whole && !by_ref && count > ring->store->w_room)
+	/*
+	 * All its slots: a mark, the rest of the last page, and new pages.  A
+	 * mark may come with a link, which closes the page that has room.
+	 */
+	if (whole && !by_ref &&
+	    count > min_t(size_t, ring->store->w_room, PAGE_SIZE))
 		n = rill_slots_reserve(ring, 3 + count / PAGE_SIZE, limit);
 	if (n)
 		room = 0;

@@ -256,7 +256,7 @@ void rill_sock_close(struct sock *sk)
 	 * of 6.12 sets a flag without the lock, so that one set meanwhile may be
 	 * lost.  No call is in flight here.
 	 */
-	if (rs->name)
+	if (rs->name && rs->name->holder == sk)
 		sock_set_flag(sk, SOCK_RCU_FREE);
 	sock_put(sk);
 }

@@ -115,14 +115,40 @@ TEST_F(whole, none_is_cut)
 	EXPECT_LT(0, promised);
 }
 
-/* One byte from another process, through the pipe of somebody who waits for that. */
-static long send_by(int turn)
+/* A process that sends so many bytes as send_by(turn[0]) says. */
+static pid_t start_sender(int fd, int turn[2])
 {
-	long n = -EIO;
+	pid_t child;
+	long n;
 
-	if (write(turn, "", 1) != 1 || read(turn, &n, sizeof(n)) != sizeof(n))
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, turn))
+		return -errno;
+	child = rt_fork();
+	if (child) {
+		close(turn[1]);
+		return child;
+	}
+	close(turn[0]);
+	while (read(turn[1], &n, sizeof(n)) == sizeof(n)) {
+		n = SYS(send(fd, out, n, MSG_DONTWAIT));
+		if (write(turn[1], &n, sizeof(n)) < 0)
+			break;
+	}
+	_exit(0);
+}
+
+static long send_by(int turn, long len)
+{
+	if (write(turn, &len, sizeof(len)) != sizeof(len) ||
+	    read(turn, &len, sizeof(len)) != sizeof(len))
 		return -EIO;
-	return n;
+	return len;
+}
+
+/* The i-th of sends that come from this process and another in turn. */
+static long send_in_turn(int fd, int turn, int i, long len)
+{
+	return i & 1 ? send_by(turn, len) : SYS(send(fd, out, len, MSG_DONTWAIT));
 }
 
 /*
@@ -140,24 +166,12 @@ TEST_F(whole, nor_where_slots_are_few)
 	if (slots < 16)
 		slots = 16;
 	ASSERT_EQ(0, rt_set_int(self->fd[1], SOL_SOCKET, SO_PASSCRED, 1));
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, turn));
-	child = rt_fork();
-	ASSERT_LE(0, child);
-	if (!child) {
-		close(turn[0]);
-		while (read(turn[1], out, 1) == 1) {
-			n = SYS(send(self->fd[0], out, 1, MSG_DONTWAIT));
-			if (write(turn[1], &n, sizeof(n)) < 0)
-				break;
-		}
-		_exit(0);
-	}
-	close(turn[1]);
+	child = start_sender(self->fd[0], turn);
+	ASSERT_LT(0, child);
 	/* So many bytes of either in turn, and then a send of many slots. */
 	for (j = slots > 40 ? slots - 40 : 0; j < slots + 4; j++) {
 		for (i = 0; i < j / 2; i++) {
-			n = (i ^ j) & 1 ? SYS(send(self->fd[0], out, 1, MSG_DONTWAIT)) :
-					  send_by(turn[0]);
+			n = send_in_turn(self->fd[0], turn[0], i + j + 1, 1);
 			if (n != 1)
 				break;
 		}
@@ -226,6 +240,41 @@ TEST_F_TIMEOUT(whole, none_is_seen_begun, 60)
 	shutdown(self->fd[1], SHUT_RDWR);
 	EXPECT_TRUE(rt_thread_join(&t));
 	EXPECT_EQ(0, t.ret);
+}
+
+/*
+ * The last page is a large one with room, but the segment of slots is full: a mark
+ * closes the page, and then the bytes take more slots than one.
+ */
+TEST(whole_behind_a_large_page)
+{
+	int fd[2], turn[2], before, behind, i;
+	pid_t child;
+	long n;
+
+	for (before = 4; before < 10; before++) {
+		for (behind = 9; behind < 18; behind++) {
+			ASSERT_EQ(0, rt_pair(RT_RILL, SOCK_STREAM, fd));
+			ASSERT_EQ(0, rt_set_int(fd[0], SOL_SOCKET, SO_SNDBUF, 12032));
+			ASSERT_EQ(0, rt_set_int(fd[1], SOL_SOCKET, SO_RCVBUF, 12032));
+			ASSERT_EQ(0, rt_set_int(fd[1], SOL_SOCKET, SO_PASSCRED, 1));
+			child = start_sender(fd[0], turn);
+			ASSERT_LT(0, child);
+			for (i = 0; i < before; i++)
+				ASSERT_EQ(1, send_in_turn(fd[0], turn[0], i, 1));
+			ASSERT_EQ(16384, send_in_turn(fd[0], turn[0], i++, 16384));
+			for (n = 1; n == 1 && i <= before + behind; i++)
+				n = send_in_turn(fd[0], turn[0], i, 1);
+			n = send_in_turn(fd[0], turn[0], i, 6000);
+			ASSERT_TRUE(n == 6000 || n == -EAGAIN) {
+				TH_LOG("%ld of 6000, %d before, %d behind", n, before, behind);
+			}
+			close(turn[0]);
+			EXPECT_EQ(0, rt_wait_child(child));
+			close(fd[0]);
+			close(fd[1]);
+		}
+	}
 }
 
 /* A page fault in the middle: until it is served nobody sees the beginning. */

@@ -245,7 +245,7 @@ inline page_get()
 	early_ok = 0
 }
 
-/* rill_ring_write(), byte by byte: each is published, as a page is. */
+/* rill_ring_write(), byte by byte: each is published, as a page of a large send is. */
 proctype Writer()
 {
 	byte early;
