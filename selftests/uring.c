@@ -207,6 +207,9 @@ TEST_F(uring, send_waits)
 
 	for (how = 0; how < 2; how++) {
 		ASSERT_LT(0, rt_fill(self->fd[0], 1000));
+		/* There is room for a part of it, which does not go alone. */
+		if (variant->type == SOCK_STREAM)
+			ASSERT_EQ(500, SYS(recv(self->fd[1], buf, 500, MSG_DONTWAIT)));
 		sqe = io_uring_get_sqe(&self->io);
 		io_uring_prep_send(sqe, self->fd[0], buf, 1000, 0);
 		if (how)
@@ -216,7 +219,7 @@ TEST_F(uring, send_waits)
 			ASSERT_TRUE(RT_UNTIL(rt_io_worker_sleeps()));
 		EXPECT_TRUE(no_cqe(&self->io));
 		ASSERT_LT(0, rt_drain(self->fd[1], sizeof(buf)));
-		EXPECT_LT(0, next_cqe(&self->io, NULL, NULL));
+		EXPECT_EQ(1000, next_cqe(&self->io, NULL, NULL));
 		rt_drain(self->fd[1], sizeof(buf));
 	}
 }

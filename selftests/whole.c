@@ -7,6 +7,8 @@
 #include "rill_test_data.h"
 #include "rill_test_uffd.h"
 
+#include <sys/sendfile.h>
+
 #define STEPS		20000
 #define WRITERS		3
 #define RECORDS		2000
@@ -189,6 +191,28 @@ TEST_F(whole, nor_where_slots_are_few)
 		EXPECT_LT(0, refused);
 	close(turn[0]);
 	EXPECT_EQ(0, rt_wait_child(child));
+}
+
+/* By reference as by copy; before Linux 6.5 each page is a send of its own. */
+TEST_F(whole, nor_by_reference)
+{
+	long len = self->small < 4000 ? self->small : 4000;
+	int memfd = memfd_create("whole", 0);
+	off_t at = 0;
+
+	ASSERT_LE(0, memfd);
+	ASSERT_EQ(0, SYS(ftruncate(memfd, 4096)));
+	ASSERT_EQ(0, rt_set_nonblock(self->fd[0], true));
+	ASSERT_LT(0, rt_fill(self->fd[0], len));
+	ASSERT_EQ(len / 2, SYS(recv(self->fd[1], in, len / 2, MSG_DONTWAIT)));
+	EXPECT_EQ(-EAGAIN, SYS(sendfile(self->fd[0], memfd, &at, len)));
+	EXPECT_EQ(0, rt_events(self->fd[0], POLLOUT));
+	EXPECT_EQ(0, at);
+	ASSERT_LT(0, rt_drain(self->fd[1], sizeof(in)));
+	EXPECT_EQ(POLLOUT, rt_events(self->fd[0], POLLOUT));
+	EXPECT_EQ(len, SYS(sendfile(self->fd[0], memfd, &at, len)));
+	EXPECT_EQ(len, SYS(recv(self->fd[1], in, sizeof(in), MSG_DONTWAIT)));
+	close(memfd);
 }
 
 struct stream_of {
