@@ -175,7 +175,8 @@ lsm() {
 	status 1 && says note lsm permissive || return
 	! grep -q AppArmor "$tmp/out" || why "AppArmor is off"
 }
-# unit RESULT WORDS LINES...: as systemctl says these.
+# unit RESULT WORDS LINES...: as systemctl says these.  It writes a list of what is
+# forbidden with a "~", one of what is allowed, as "none" is, without; no list is "~".
 unit() {
 	local result=$1 words=$2
 	shift 2
@@ -189,15 +190,17 @@ unit() {
 }
 units() {
 	unit problem 'shuts out family 18' "RestrictAddressFamilies=AF_UNIX AF_INET" &&
-		unit problem 'shuts out family' "RestrictAddressFamilies=none" &&
+		unit problem 'shuts out family' "RestrictAddressFamilies=" &&
 		unit problem 'shuts out family' "RestrictAddressFamilies=~AF_ASH" &&
 		unit ok 'lets AF_ASH' "RestrictAddressFamilies=AF_UNIX AF_ASH" &&
 		unit ok 'lets AF_ASH' "RestrictAddressFamilies=~AF_INET" &&
-		unit ok 'no Restrict' "RestrictAddressFamilies=" &&
+		unit ok 'no Restrict' "RestrictAddressFamilies=~" &&
+		unit ok 'no Restrict' "LoadState=loaded" &&
 		unit problem 'out socket' "SystemCallFilter=read socketpair write" &&
 		unit problem 'out socket' "SystemCallFilter=~mount socket" &&
 		unit ok 'lets socket' "SystemCallFilter=read socket write" &&
-		unit ok 'no SystemCall' "SystemCallFilter=" &&
+		unit problem 'out socket' "SystemCallFilter=" &&
+		unit ok 'no SystemCall' "SystemCallFilter=~" &&
 		unit note 'PrivateNetwork' "PrivateNetwork=yes" &&
 		unit problem 'no such unit' "LoadState=not-found" || return
 	rm "$tmp/bin/systemctl"

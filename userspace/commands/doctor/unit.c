@@ -28,7 +28,7 @@ static void check_families(const char *unit, const char *list, unsigned int fami
 	bool deny = *list == '~';
 	char remedy[256];
 
-	if (!*list || !strcmp(list, "~")) {
+	if (!strcmp(list, "~")) {
 		found(OK, "unit", NULL, "%s: no RestrictAddressFamilies=", unit);
 	} else if (has_word(list, name) != deny) {
 		found(OK, "unit", NULL, "%s: RestrictAddressFamilies= lets %s through", unit, name);
@@ -48,7 +48,7 @@ static void check_calls(const char *unit, const char *list)
 	bool named = has_word(list, "socket") || has_word(list, "@network-io") ||
 		     (!deny && has_word(list, "@system-service"));
 
-	if (!*list || !strcmp(list, "~"))
+	if (!strcmp(list, "~"))
 		found(OK, "unit", NULL, "%s: no SystemCallFilter=", unit);
 	else if (named != deny)
 		found(OK, "unit", NULL, "%s: SystemCallFilter= lets socket() through", unit);
@@ -61,7 +61,8 @@ static void check_calls(const char *unit, const char *list)
 
 void check_unit(const char *unit, unsigned int family)
 {
-	char line[65536], families[4096] = "", calls[65536] = "", load[64] = "";
+	/* "~" forbids nothing; an empty list, as of "none", allows nothing. */
+	char line[65536], families[4096] = "~", calls[65536] = "~", load[64] = "";
 	bool private = false;
 	int fds[2], status;
 	FILE *from;
