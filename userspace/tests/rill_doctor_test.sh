@@ -137,7 +137,7 @@ no_modprobe() {
 }
 blacklist() {
 	local dir line
-	for dir in etc run lib usr/lib; do
+	for dir in etc run usr/local/lib usr/lib lib; do
 		for line in "blacklist rill" "install rill /bin/false" "alias net-pf-18 off" \
 			    "blacklist net-pf-18" "  blacklist\trill"; do
 			machine
@@ -148,6 +148,31 @@ blacklist() {
 	machine
 	put etc/modprobe.d/a.conf "# blacklist rill\nblacklist krill\noptions rill family=22\n"
 	put etc/modprobe.d/a.conf.bak "blacklist rill\n"
+	status 1 && says ok autoload ''
+}
+# Of two files of one name the first in modprobe's order counts.
+masked() {
+	local pair
+	for pair in "etc run" "run usr/local/lib" "usr/local/lib usr/lib" "usr/lib lib" "etc lib"; do
+		machine
+		put "${pair% *}/modprobe.d/a.conf" "# nothing\n"
+		put "${pair#* }/modprobe.d/a.conf" "blacklist rill\n"
+		status 1 && says ok autoload '' || return
+		put "${pair#* }/modprobe.d/b.conf" "blacklist rill\n"
+		status 1 && says problem autoload "${pair#* }/modprobe.d/b.conf" || return
+		machine
+		put "${pair% *}/modprobe.d/a.conf" "blacklist rill\n"
+		put "${pair#* }/modprobe.d/a.conf" "# nothing\n"
+		status 1 && says problem autoload "${pair% *}/modprobe.d/a.conf" || return
+	done
+}
+command_line() {
+	local option
+	for option in modprobe.blacklist=rill modprobe.blacklist=x,rill module_blacklist=rill,x; do
+		put proc/cmdline "ro quiet $option splash\n"
+		status 1 && says problem autoload "/proc/cmdline: ${option%=*}=rill" || return
+	done
+	put proc/cmdline "modprobe.blacklist=krill,rill_x module_blacklist= blacklist=rill rill\n"
 	status 1 && says ok autoload ''
 }
 signatures() {
@@ -170,6 +195,12 @@ lsm() {
 	put sys/module/apparmor/parameters/enabled "Y\n"
 	status 1 && says note lsm 'SELinux is in force.*class socket' &&
 		says note lsm 'AppArmor.*network ash' || return
+	# By the number that the module has.
+	with_module 13
+	status "$([ -e "$real" ] && [ "$(cat "$real")" = 13 ] && echo 0 || echo 1)" &&
+		says note lsm 'AppArmor.*network netbeui' &&
+		grep -q 'the line "network netbeui,"' "$tmp/out" || return
+	rm -r "$root/sys/module/rill"
 	put sys/fs/selinux/enforce 0
 	put sys/module/apparmor/parameters/enabled "N\n"
 	status 1 && says note lsm permissive || return
@@ -237,6 +268,8 @@ t no_dep "modules.dep does not have it"
 t disabled "kernel.modules_disabled"
 t no_modprobe "no kernel.modprobe"
 t blacklist "modprobe.d"
+t masked "modprobe.d: files of one name"
+t command_line "the kernel's command line"
 t signatures "signatures, lockdown, Secure Boot"
 t lsm "SELinux, AppArmor"
 t units "--unit"

@@ -21,7 +21,17 @@
 
 #include "doctor.h"
 
-static const unsigned int families[] = { 18, 13, 22, 25 };
+/* Which Linux knows by another name, as AppArmor does. */
+static const struct {
+	unsigned int number;
+	const char *name, *apparmor;
+} families[] = {
+	{ 18, "AF_ASH", "ash" }, { 13, "AF_NETBEUI", "netbeui" },
+	{ 22, "AF_SNA", "sna" }, { 25, "AF_WANPIPE", "wanpipe" },
+};
+
+#define N_FAMILIES	(sizeof(families) / sizeof(families[0]))
+
 static struct utsname uts;
 /* The module's file of this kernel; of others; what modprobe.d has against it. */
 static char module_file[PATH_MAX], other_file[PATH_MAX], against[512];
@@ -29,13 +39,18 @@ static bool not_signed;
 
 const char *family_name(unsigned int family)
 {
-	switch (family) {
-	case 18: return "AF_ASH";
-	case 13: return "AF_NETBEUI";
-	case 22: return "AF_SNA";
-	case 25: return "AF_WANPIPE";
-	}
+	for (size_t i = 0; i < N_FAMILIES; i++)
+		if (families[i].number == family)
+			return families[i].name;
 	return "of no known name";
+}
+
+static const char *apparmor_name(unsigned int family)
+{
+	for (size_t i = 0; i < N_FAMILIES; i++)
+		if (families[i].number == family)
+			return families[i].apparmor;
+	return "unknown";
 }
 
 static bool loaded(void)
@@ -75,9 +90,9 @@ static unsigned int check_module(void)
 	found(PROBLEM, "module",
 	      "Try \"modprobe rill\"; the findings below say what may be in its way.",
 	      "rill.ko is not loaded, and socket() has not loaded it");
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		if (try_socket(families[i]) == EAFNOSUPPORT)
-			sprintf(free_ones + strlen(free_ones), " %u", families[i]);
+	for (size_t i = 0; i < N_FAMILIES; i++)
+		if (try_socket(families[i].number) == EAFNOSUPPORT)
+			sprintf(free_ones + strlen(free_ones), " %u", families[i].number);
 	if (*free_ones)
 		found(NOTE, "family",
 		      "18 is the default; \"modprobe rill family=N\" takes another.",
@@ -90,7 +105,7 @@ static unsigned int check_module(void)
 
 static void check_socket(unsigned int family, int err)
 {
-	char status[8192], *p;
+	char status[8192], policy[128], *p;
 	int mode = 0;
 
 	if (!err) {
@@ -101,10 +116,12 @@ static void check_socket(unsigned int family, int err)
 	p = strstr(status, "\nSeccomp:");
 	if (p)
 		mode = atoi(p + 9);
+	snprintf(policy, sizeof(policy),
+		 "Allow it in the policy of SELinux (class socket) or AppArmor (network %s).",
+		 apparmor_name(family));
 	if (err == EPERM || err == EACCES)
 		found(PROBLEM, "socket",
-		      mode ? "Allow it in the seccomp filter (see RestrictAddressFamilies=)." :
-		      "Allow it in the policy of SELinux (class socket) or AppArmor (network ash).",
+		      mode ? "Allow it in the seccomp filter (see RestrictAddressFamilies=)." : policy,
 		      "socket() of family %u is forbidden: %s; this process %s", family,
 		      strerror(err), mode ? "has a seccomp filter" :
 		      "has no seccomp filter, so it is an LSM");
@@ -245,9 +262,42 @@ static void read_conf(const char *path, const char *alias)
 		fclose(f);
 }
 
+/* Of files of one name modprobe reads the first that it finds here. */
+static const char * const dirs[] = { "etc", "run", "usr/local/lib", "usr/lib", "lib" };
+
+static bool is_masked(size_t dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	while (dir--) {
+		snprintf(path, sizeof(path), "%s/%s/modprobe.d/%s", root, dirs[dir], name);
+		if (!access(path, F_OK))
+			return true;
+	}
+	return false;
+}
+
+/* What the command line has against it: for modprobe, or for the kernel itself. */
+static void read_cmdline(void)
+{
+	char text[8192], *save, *more, *list, *name;
+
+	slurp("/proc/cmdline", text, sizeof(text));
+	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		list = strchr(word, '=');
+		if (!list || (strncmp(word, "modprobe.blacklist=", 19) &&
+			      strncmp(word, "module_blacklist=", 17)))
+			continue;
+		*list++ = '\0';
+		for (name = strtok_r(list, ",", &more); name; name = strtok_r(NULL, ",", &more))
+			if (!strcmp(name, "rill"))
+				snprintf(against, sizeof(against), "/proc/cmdline: %.30s=rill",
+					 word);
+	}
+}
+
 static void check_autoload(unsigned int family, bool is_loaded)
 {
-	static const char * const dirs[] = { "etc", "run", "lib", "usr/lib", "usr/local/lib" };
 	enum verdict bad = is_loaded ? NOTE : PROBLEM;
 	char text[512], alias[32];
 	glob_t g;
@@ -260,16 +310,18 @@ static void check_autoload(unsigned int family, bool is_loaded)
 		if (glob(pattern, 0, NULL, &g))
 			continue;
 		for (size_t k = 0; k < g.gl_pathc; k++)
-			read_conf(g.gl_pathv[k], alias);
+			if (!is_masked(i, strrchr(g.gl_pathv[k], '/') + 1))
+				read_conf(g.gl_pathv[k], alias);
 		globfree(&g);
 	}
+	read_cmdline();
 	if (slurp("/proc/sys/kernel/modules_disabled", text, sizeof(text)) && *text == '1')
 		found(bad, "autoload",
 		      "Have it loaded at boot, by /etc/modules-load.d/rill.conf, and reboot.",
 		      "kernel.modules_disabled=1: no module can be loaded any more");
 	else if (*against)
-		found(bad, "autoload", "Take the line out.", "modprobe is told not to load it: %s",
-		      against);
+		found(bad, "autoload", "Take that out; of the kernel's command line, and reboot.",
+		      "it is not to be loaded: %s", against);
 	else if (!slurp("/proc/sys/kernel/modprobe", text, sizeof(text)) || !*text)
 		found(bad, "autoload",
 		      "Set kernel.modprobe=/sbin/modprobe, or use /etc/modules-load.d/rill.conf.",
@@ -306,19 +358,21 @@ static void check_signatures(bool is_loaded)
 		      *module_file && not_signed ? "; rill.ko has no signature" : "");
 }
 
-static void check_lsm(void)
+static void check_lsm(unsigned int family)
 {
-	char text[256];
+	const char *name = apparmor_name(family);
+	char text[256], remedy[128];
 
 	if (slurp("/sys/fs/selinux/enforce", text, sizeof(text)))
 		found(NOTE, "lsm", *text == '1' ?
 		      "A confined domain needs \"allow DOMAIN self:socket { create };\"." : NULL,
 		      "SELinux is %s; it sees these sockets as the class socket",
 		      *text == '1' ? "in force" : "there, but permissive");
+	snprintf(remedy, sizeof(remedy),
+		 "A profile that confines a program needs the line \"network %s,\".", name);
 	if (slurp("/sys/module/apparmor/parameters/enabled", text, sizeof(text)) && *text == 'Y')
-		found(NOTE, "lsm",
-		      "A profile that confines a program needs the line \"network ash,\".",
-		      "AppArmor is in force; it sees these sockets as \"network ash\"");
+		found(NOTE, "lsm", remedy,
+		      "AppArmor is in force; it sees these sockets as \"network %s\"", name);
 	if (slurp("/sys/kernel/security/lsm", text, sizeof(text)))
 		found(OK, "lsm", NULL, "the kernel's security modules: %s", text);
 }
@@ -358,6 +412,6 @@ unsigned int check_kernel(void)
 	check_autoload(family, is_loaded);
 	check_signatures(is_loaded);
 	check_diag(is_loaded);
-	check_lsm();
+	check_lsm(family);
 	return family;
 }
