@@ -190,6 +190,27 @@ watch_lines() {
 	pids=()
 }
 
+# A report in a pipe that is full, and that nobody reads.
+watch_stuck() {
+	local end=$((SECONDS + 30))
+	mkfifo "$tmp/full"
+	exec 6<>"$tmp/full"
+	{ timeout 1 cat /dev/zero >&6; } 2>/dev/null
+	"$stat" -j -w 0.01 >"$tmp/full" 2>"$tmp/err" &
+	pids+=($!)
+	# Long enough for it to come to its report; with less it would end in its sleep.
+	read -rt 1 <>"$tmp/tick"
+	kill -TERM "${pids[0]}" || return
+	while kill -0 "${pids[0]}" 2>/dev/null; do
+		[ $SECONDS -lt $end ] || why "SIGTERM does not end it" || return
+		read -rt 0.02 <>"$tmp/tick"
+	done
+	exec 6>&-
+	wait "${pids[0]}" || why "exit status $? after SIGTERM" || return
+	pids=()
+	[ ! -s "$tmp/err" ] || why "it complains"
+}
+
 count() {
 	status 0 st -w 0.05 -c 3 -j || return
 	[ "$(wc -l <"$tmp/out")" = 3 ] || why "$(wc -l <"$tmp/out") reports" || return
@@ -258,6 +279,7 @@ t json "the same as JSON"
 t names "only some of them"
 t watch_json "-w: a change, as JSON; SIGINT"
 t watch_lines "-w: lines of what has changed; SIGTERM"
+t watch_stuck "-w: SIGTERM while the output is stuck"
 t count "-c: so many reports"
 t run_files "what rill run has counted"
 t wrong_usage "wrong options, --help, --version"

@@ -27,6 +27,8 @@ static struct {
 	int n_patterns;
 } opt = { .every = 1 };
 
+static volatile sig_atomic_t ended;
+
 static void usage(FILE *to)
 {
 	fputs("usage: rill stat [-w [SECONDS]] [-c COUNT] [-j] [NAME...]\n"
@@ -85,10 +87,19 @@ static int take(struct sample *s)
 
 static int flushed(void)
 {
-	if (!fflush(stdout) && !ferror(stdout))
+	/* What a signal that asks for the end has cut short is no error. */
+	if ((!fflush(stdout) && !ferror(stdout)) || ended)
 		return 0;
 	fprintf(stderr, "rill stat: cannot write: %s\n", strerror(errno));
 	return 1;
+}
+
+static void end(int sig)
+{
+	(void)sig;
+	ended = 1;
+	/* The write() to interrupt may be the next one. */
+	alarm(1);
 }
 
 /* Sleep until a moment.  False: a signal asks for the end. */
@@ -140,15 +151,22 @@ static int watch(void)
 {
 	static struct sample first, old, now;
 	bool live = !opt.json && isatty(STDOUT_FILENO);
+	struct sigaction act = { .sa_handler = end };
 	struct timespec then;
 	sigset_t ends;
 	int err;
 
-	/* From here on Ctrl-C is an end like any other. */
+	/*
+	 * From here on Ctrl-C is an end like any other: after a report, unless that
+	 * stands in a pipe that nobody reads.
+	 */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGALRM, &act, NULL);
 	err = take(&first);
 	if (err)
 		return err;
@@ -161,10 +179,12 @@ static int watch(void)
 		err = take(&now);
 		if (err)
 			return err;
+		sigprocmask(SIG_UNBLOCK, &ends, NULL);
 		report(&first, &old, &now, live);
 		err = flushed();
-		if (err)
+		if (err || ended)
 			return err;
+		sigprocmask(SIG_BLOCK, &ends, NULL);
 		old = now;
 	}
 	return 0;
