@@ -211,6 +211,21 @@ watch_stuck() {
 	[ ! -s "$tmp/err" ] || why "it complains"
 }
 
+# What it has missed while it was stopped is one interval, not a report each.
+watch_stopped() {
+	local short
+	: >"$tmp/out"
+	"$stat" -j -w 0.2 >"$tmp/out" 2>"$tmp/err" &
+	pids+=($!)
+	wait_for_lines 1 "$tmp/out" && kill -STOP "${pids[0]}" || return
+	read -rt 3 <>"$tmp/tick"
+	kill -CONT "${pids[0]}"
+	wait_for '"seconds":[1-9]' "$tmp/out" || return
+	wait_for_lines $(($(wc -l <"$tmp/out") + 2)) "$tmp/out" || return
+	short=$(grep -c '"seconds":0\.0' "$tmp/out")
+	[ "$short" -lt 5 ] || why "$short reports of less than 0.1 s"
+}
+
 count() {
 	status 0 st -w 0.05 -c 3 -j || return
 	[ "$(wc -l <"$tmp/out")" = 3 ] || why "$(wc -l <"$tmp/out") reports" || return
@@ -248,6 +263,24 @@ run_files() {
 	rm -f /tmp/strange
 }
 
+# Of a process that is about to end, its numbers in both files: counted once.
+run_exits() {
+	local pid
+	mkdir -m 700 /tmp/rill-0 && mkfifo "$tmp/locked" || return
+	printf 'over_rill 3\n' >/tmp/rill-0/10.stat
+	# shellcheck disable=SC2016
+	"$here/locked" /tmp/rill-0/exited.stat bash -c '
+		echo over_rill 3 >/tmp/rill-0/exited.stat
+		echo >"$0/locked"
+		read -rt 0.2 <>"$0/tick"
+		rm /tmp/rill-0/10.stat' "$tmp" &
+	pid=$!
+	read -rt "$limit" <"$tmp/locked" || why "nobody has the lock" || return
+	status 0 st -j over_rill || return
+	wait "$pid"
+	grep -q '"over_rill":3}' "$tmp/out" || why "$(cat "$tmp/out")"
+}
+
 wrong_usage() {
 	local bad
 	for bad in "-w -1" "-w0" "-wnan" "-w 5x" "--watch=x" "-w -c 0" "-w -c 1.5" "-c 3" \
@@ -280,8 +313,10 @@ t names "only some of them"
 t watch_json "-w: a change, as JSON; SIGINT"
 t watch_lines "-w: lines of what has changed; SIGTERM"
 t watch_stuck "-w: SIGTERM while the output is stuck"
+t watch_stopped "-w: no burst after it was stopped"
 t count "-c: so many reports"
 t run_files "what rill run has counted"
+t run_exits "a process that ends meanwhile"
 t wrong_usage "wrong options, --help, --version"
 t write_error "a full disk"
 t no_module "no module"

@@ -124,7 +124,8 @@ static bool sleep_until(const struct timespec *then, const sigset_t *ends)
 	}
 }
 
-static void advance(struct timespec *t)
+/* The next moment after the last sample; those that were missed are not made up for. */
+static void advance(struct timespec *t, const struct timespec *last)
 {
 	long whole = (long)opt.every;
 
@@ -133,6 +134,11 @@ static void advance(struct timespec *t)
 	if (t->tv_nsec >= 1000000000) {
 		t->tv_sec++;
 		t->tv_nsec -= 1000000000;
+	}
+	if (t->tv_sec < last->tv_sec ||
+	    (t->tv_sec == last->tv_sec && t->tv_nsec <= last->tv_nsec)) {
+		*t = *last;
+		advance(t, &(struct timespec){ 0 });
 	}
 }
 
@@ -173,7 +179,7 @@ static int watch(void)
 	old = first;
 	then = first.when;
 	for (long n = 0; !opt.count || n < opt.count; n++) {
-		advance(&then);
+		advance(&then, &old.when);
 		if (!sleep_until(&then, &ends))
 			break;
 		err = take(&now);

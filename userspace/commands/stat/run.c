@@ -10,10 +10,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "stat.h"
+
+#define TRIES	100
+#define TRY_US	10000
 
 static void file_read(int dir, const char *name, struct counters *set)
 {
@@ -35,13 +39,26 @@ static void file_read(int dir, const char *name, struct counters *set)
 	close(fd);
 }
 
+/*
+ * A process that ends moves its numbers from its file to exited.stat, which it has
+ * locked meanwhile.  -1 if there is none; whoever has it for long is not waited for.
+ */
+static int exited_lock(int dir)
+{
+	int fd = openat(dir, "exited.stat", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < TRIES && flock(fd, LOCK_SH | LOCK_NB); i++)
+		usleep(TRY_US);
+	return fd;
+}
+
 static void dir_read(const char *path, struct counters *set)
 {
 	const struct dirent *e;
 	struct stat st;
+	int fd, lock;
 	size_t len;
 	DIR *dir;
-	int fd;
 
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -55,11 +72,14 @@ static void dir_read(const char *path, struct counters *set)
 		close(fd);
 		return;
 	}
+	lock = exited_lock(fd);
 	while ((e = readdir(dir))) {
 		len = strlen(e->d_name);
 		if (len > 5 && !strcmp(e->d_name + len - 5, ".stat"))
 			file_read(fd, e->d_name, set);
 	}
+	if (lock >= 0)
+		close(lock);
 	closedir(dir);
 }
 

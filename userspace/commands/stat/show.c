@@ -149,9 +149,12 @@ void show_changes(const struct sample *old, const struct sample *now)
 	line_changes(when, &old->run, &now->run, seconds(old, now));
 }
 
+/* A line that is wider than the terminal would be two there: it is cut. */
 static int live_rows(const struct counters *first, const struct counters *old,
-		     const struct counters *now, double secs, int rows)
+		     const struct counters *now, double secs, int rows, int cols)
 {
+	char line[256];
+
 	for (size_t i = 0; i < now->n && rows > 0; i++) {
 		const struct counter *c = &now->c[i];
 		bool gauge = is_gauge(c->name);
@@ -159,12 +162,13 @@ static int live_rows(const struct counters *first, const struct counters *old,
 		if (!gauge && !difference(first, c))
 			continue;
 		if (gauge)
-			printf("%-25s %20llu %18s  %s\n", c->name,
-			       (unsigned long long)c->value, "", text_of(c->name));
+			snprintf(line, sizeof(line), "%-25s %20llu %18s  %s", c->name,
+				 (unsigned long long)c->value, "", text_of(c->name));
 		else
-			printf("%-25s %20llu %16.1f/s  %s\n", c->name,
-			       (unsigned long long)c->value, difference(old, c) / secs,
-			       text_of(c->name));
+			snprintf(line, sizeof(line), "%-25s %20llu %16.1f/s  %s", c->name,
+				 (unsigned long long)c->value, difference(old, c) / secs,
+				 text_of(c->name));
+		printf("%.*s\n", cols, line);
 		rows--;
 	}
 	return rows;
@@ -175,16 +179,19 @@ void show_live(const struct sample *first, const struct sample *old,
 	       const struct sample *now)
 {
 	double secs = seconds(old, now);
+	int rows = 24, cols = 80;
 	struct winsize ws;
-	char when[16];
-	int rows = 24;
+	char when[16], line[80];
 
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_row)
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_row && ws.ws_col) {
 		rows = ws.ws_row;
+		cols = ws.ws_col;
+	}
 	clock_text(now, when, sizeof(when));
+	snprintf(line, sizeof(line), "%s  what has moved in %.0f s; Ctrl-C ends it", when,
+		 seconds(first, now));
 	/* Home, and away with what was there. */
-	printf("\033[H\033[J%s  what has moved in %.0f s; Ctrl-C ends it\n", when,
-	       seconds(first, now));
-	rows = live_rows(&first->kernel, &old->kernel, &now->kernel, secs, rows - 2);
-	live_rows(&first->run, &old->run, &now->run, secs, rows);
+	printf("\033[H\033[J%.*s\n", cols, line);
+	rows = live_rows(&first->kernel, &old->kernel, &now->kernel, secs, rows - 2, cols);
+	live_rows(&first->run, &old->run, &now->run, secs, rows, cols);
 }
