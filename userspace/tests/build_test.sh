@@ -131,6 +131,12 @@ no_module() {
 	"$out/rillcat/rillcat" name </dev/null 2>"$tmp/err" || rc=$?
 	[ "$rc" = 1 ] && grep -q 'modprobe rill' "$tmp/err"
 }
+ss_no_module() {
+	local rc=0
+	"$out/bin/rill" ss 2>"$tmp/err" || rc=$?
+	cat "$tmp/err"
+	[ "$rc" = 1 ] && [ "$(grep -o 'modprobe rill' "$tmp/err" | wc -l)" = 1 ]
+}
 
 echo "TAP version 13"
 check "the shared library exports what the map says" symbols
@@ -162,8 +168,10 @@ check "make clean removes what was made and nothing else" cleans
 check "rillcat: wrong usage" usage_errors
 if [ -e /sys/module/rill/parameters/family ]; then
 	skip "rillcat: no module" "the module is loaded here"
+	skip "rill ss: no module" "the module is loaded here"
 else
 	check "rillcat: no module" no_module
+	check "rill ss: no module" ss_no_module
 fi
 echo "1..$n"
 exit "$failed"

@@ -119,7 +119,9 @@ usage() {
 	exits 2 state || return
 	exits 2 state nowhere || return
 	exits 2 colour red || return
-	exits 2 exclude all
+	exits 2 exclude all || return
+	# In whatever order.
+	exits 2 state closed exclude closed && exits 2 exclude closed state closed
 }
 
 header() {
@@ -205,6 +207,7 @@ filters() {
 	exits 0 -H state listening name "$name/*" && lines 1 || return
 	exits 0 -H state listening state connected name "$name/*" && lines 3 || return
 	exits 0 -H state all exclude connected and name "$name/*" && lines 2 || return
+	exits 0 -H exclude connected state all name "$name/*" && lines 2 || return
 	exits 0 -H state established name "$name/*" && lines 2 || return
 	exits 0 -aHu name "$name/*" && lines 1 || return
 	exits 0 -aHtx name "$name/*" && lines 3

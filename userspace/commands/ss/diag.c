@@ -261,7 +261,7 @@ int ss_dump(const struct ss_filter *f, uint32_t show, struct ss_list *list)
 	char *buf;
 
 	if (family < 0) {
-		fprintf(stderr, "rill ss: %s; try \"modprobe rill\"\n", rill_explain(errno));
+		fprintf(stderr, "rill ss: %s\n", rill_explain(errno));
 		return -1;
 	}
 	nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);

@@ -54,7 +54,8 @@ static int add_pattern(struct ss_filter *f, enum ss_end end, const char *glob)
 	return 0;
 }
 
-static int add_word(struct ss_filter *f, const char *word, const char *arg, uint32_t *only)
+static int add_word(struct ss_filter *f, const char *word, const char *arg, uint32_t *only,
+		    uint32_t *without)
 {
 	uint32_t states;
 
@@ -67,10 +68,7 @@ static int add_word(struct ss_filter *f, const char *word, const char *arg, uint
 	states = states_of(arg);
 	if (!states)
 		return -1;
-	if (!strcmp(word, "state"))
-		*only |= states;
-	else
-		*only = (*only ? *only : ALL_STATES) & ~states;
+	*(!strcmp(word, "state") ? only : without) |= states;
 	return 0;
 }
 
@@ -81,7 +79,7 @@ static int add_word(struct ss_filter *f, const char *word, const char *arg, uint
 int ss_filter_parse(struct ss_filter *f, char **word, bool *states)
 {
 	static const char * const known[] = { "state", "exclude", "name", "src", "dst" };
-	uint32_t only = 0;
+	uint32_t only = 0, without = 0;
 	size_t i;
 
 	*states = false;
@@ -100,14 +98,14 @@ int ss_filter_parse(struct ss_filter *f, char **word, bool *states)
 			fprintf(stderr, "rill ss: \"%s\" wants a word\n", *word);
 			return -1;
 		}
-		if (add_word(f, word[0], word[1], &only))
+		if (add_word(f, word[0], word[1], &only, &without))
 			return -1;
 		if (i < 2)
 			*states = true;
 		word++;
 	}
 	if (*states) {
-		f->states = only;
+		f->states = (only ? only : ALL_STATES) & ~without;
 		f->receivers = false;
 	}
 	return 0;
