@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
  * A logger: programs send it lines as datagrams, and it writes down each with the
- * process it came from, which the kernel vouches for and no sender can forge.
+ * process it came from, which the kernel vouches for and no sender can forge: what
+ * would end a line, or move about in it, becomes a question mark.
  *
  *	dgram_logger NAME FILE [LINES]	write LINES lines, or go on for ever
  *	dgram_logger NAME -		send the lines of standard input
@@ -9,6 +10,7 @@
  * A sender that is faster than the logger waits: nothing is dropped.
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,9 @@ static void take(const char *name, const char *path, long limit)
 	for (long i = 0; !limit || i < limit; i++) {
 		ssize_t n = receive(fd, line, &from);
 
+		for (ssize_t k = 0; k < n; k++)
+			if (iscntrl((unsigned char)line[k]))
+				line[k] = '?';
 		fprintf(log, "pid %d uid %u: %.*s\n", from.pid, from.uid, (int)n, line);
 		if (fflush(log))
 			die(path);

@@ -22,6 +22,7 @@ struct client {
 };
 
 static int ep;
+static int clients, full;	/* full: accept() is of no use until one leaves */
 static long served;
 static unsigned long long echoed;
 
@@ -50,8 +51,10 @@ static void welcome(int listener)
 			die("calloc");
 		c->fd = fd;
 		watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, c);
+		clients++;
 	}
-	if (errno != EAGAIN)
+	full = (errno == EMFILE || errno == ENFILE) && clients;
+	if (errno != EAGAIN && !full)
 		die("accept");
 }
 
@@ -118,6 +121,9 @@ int main(int argc, char **argv)
 				close(c->fd);
 				free(c);
 				served++;
+				clients--;
+				if (full)	/* no other edge comes for those who wait */
+					welcome(listener);
 			}
 		}
 	}

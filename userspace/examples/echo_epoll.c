@@ -21,7 +21,8 @@ struct client {
 	char buf[16384];
 };
 
-static int ep;
+static int ep, listener;
+static int clients, full;	/* full: accept() is of no use until one leaves */
 static long served;
 static unsigned long long echoed;
 
@@ -40,7 +41,7 @@ static void watch(int op, int fd, unsigned int events, void *who)
 }
 
 /* All that wait now: accept until there is none left. */
-static void welcome(int listener)
+static void welcome(void)
 {
 	struct client *c;
 	int fd;
@@ -51,9 +52,14 @@ static void welcome(int listener)
 			die("calloc");
 		c->fd = fd;
 		watch(EPOLL_CTL_ADD, fd, EPOLLIN, c);
+		clients++;
 	}
-	if (errno != EAGAIN)
+	if ((errno == EMFILE || errno == ENFILE) && clients) {
+		full = 1;
+		watch(EPOLL_CTL_MOD, listener, 0, NULL);
+	} else if (errno != EAGAIN) {
 		die("accept");
+	}
 }
 
 static void goodbye(struct client *c)
@@ -61,6 +67,11 @@ static void goodbye(struct client *c)
 	close(c->fd);	/* also takes it out of the epoll set */
 	free(c);
 	served++;
+	clients--;
+	if (full) {
+		full = 0;
+		watch(EPOLL_CTL_MOD, listener, EPOLLIN, NULL);
+	}
 }
 
 /* One read and one write a turn, so that no client starves the others. */
@@ -96,7 +107,7 @@ int main(int argc, char **argv)
 {
 	long limit = argc > 2 ? atol(argv[2]) : 0;
 	struct epoll_event ev[64];
-	int listener, n, i;
+	int n, i;
 
 	if (argc < 2) {
 		fprintf(stderr, "usage: echo_epoll NAME [CLIENTS]\n");
@@ -120,7 +131,7 @@ int main(int argc, char **argv)
 			if (ev[i].data.ptr)
 				serve(ev[i].data.ptr);
 			else
-				welcome(listener);
+				welcome();
 		}
 	}
 	printf("echo_epoll: %ld clients came and went, %llu bytes echoed\n",

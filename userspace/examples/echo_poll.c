@@ -25,6 +25,7 @@ struct client {
 static struct pollfd polls[1 + MOST];
 static struct client *clients[1 + MOST];
 static int used = 1;
+static int most = MOST;		/* less where there are not so many files */
 static long served;
 static unsigned long long echoed;
 
@@ -39,7 +40,9 @@ static void welcome(void)
 	int fd = rill_accept(polls[0].fd, SOCK_NONBLOCK);
 
 	if (fd < 0) {
-		if (errno != EAGAIN)
+		if ((errno == EMFILE || errno == ENFILE) && used > 1)
+			most = used - 1;
+		else if (errno != EAGAIN)
 			die("accept");
 		return;
 	}
@@ -99,7 +102,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 
 	while (!limit || served < limit) {
-		polls[0].events = used <= MOST ? POLLIN : 0;
+		polls[0].events = used <= most ? POLLIN : 0;
 		if (poll(polls, used, -1) < 0) {
 			if (errno == EINTR)
 				continue;

@@ -7,6 +7,7 @@
  *
  * Serves until CLIENTS have come and gone, or for ever.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -62,7 +63,10 @@ int main(int argc, char **argv)
 	for (count = 0; !limit || count < limit; count++) {
 		pthread_t *thread = limit ? &threads[count] : threads;
 
-		fd = rill_accept(listener, 0);
+		/* As many as there may be files: until one leaves. */
+		while ((fd = rill_accept(listener, 0)) < 0 &&
+		       (errno == EMFILE || errno == ENFILE))
+			usleep(10000);
 		if (fd < 0)
 			die("accept");
 		errno = pthread_create(thread, NULL, serve, (void *)(intptr_t)fd);

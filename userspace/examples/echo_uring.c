@@ -21,6 +21,7 @@ struct client {
 };
 
 static struct io_uring ring;
+static int clients, full;	/* full: accept() is of no use until one leaves */
 static long served;
 static unsigned long long echoed;
 
@@ -69,17 +70,21 @@ static void welcome(int listener, int fd)
 {
 	struct client *c;
 
+	full = (fd == -EMFILE || fd == -ENFILE) && clients;
+	if (full)
+		return;
 	if (fd < 0)
 		die("accept", -fd);
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		die("calloc", errno);
 	c->fd = fd;
+	clients++;
 	queue_next(c);
 	queue_accept(listener);
 }
 
-static void done(struct client *c, int res)
+static void done(struct client *c, int res, int listener)
 {
 	if (res == -EINTR || res == -EAGAIN) {
 		queue_next(c);
@@ -87,6 +92,10 @@ static void done(struct client *c, int res)
 		close(c->fd);
 		free(c);
 		served++;
+		clients--;
+		if (full)
+			queue_accept(listener);
+		full = 0;
 	} else if (c->start < c->end) {
 		c->start += res;
 		echoed += res;
@@ -128,7 +137,7 @@ int main(int argc, char **argv)
 
 			io_uring_cqe_seen(&ring, cqe);
 			if (c)
-				done(c, res);
+				done(c, res, listener);
 			else
 				welcome(listener, res);
 		}

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,12 +46,16 @@ int main(void)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		/* If we fail: the parent waits for it before. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		CHECK(new_server() >= 0);
 		CHECK(write(ready[1], "", 1) == 1);
 		for (;;)
 			pause();
 	}
 
+	/* So that there is an end to read if the child has failed. */
+	close(ready[1]);
 	CHECK(read(ready[0], &c, 1) == 1);
 	printf("name_free: process %d holds the name %s\n", (int)pid, name.srl_name);
 	CHECK(new_server() == -1 && errno == EADDRINUSE);

@@ -15,6 +15,11 @@ done
 	echo "1..0 # SKIP no examples: build them, or set RILL_EXAMPLES"
 	exit 4
 }
+rillcat=${RILLCAT:-$here/../rillcat/rillcat}
+[ -x "$rillcat" ] || rillcat=$(command -v rillcat) || {
+	echo "1..0 # SKIP no rillcat: build it, or set RILLCAT"
+	exit 4
+}
 [ -e /proc/net/rill ] || {
 	echo "1..0 # SKIP the rill module is not loaded"
 	exit 4
@@ -61,6 +66,15 @@ echo_service() { # program
 	grep -q "$clients clients came and went, $((clients * 256 * 1024)) bytes" "$tmp/server"
 }
 
+# With fewer files than clients: those who wait are served when others have left.
+few_files() { # program
+	(ulimit -n 12 && exec timeout "$limit" "$dir/$1" "test/few/$1" "$clients") \
+		>"$tmp/server" 2>&1 &
+	local pid=$!
+	bound "test/few/$1" && run many_clients "test/few/$1" "$clients" 16 || return
+	wait "$pid" || { echo "$1 ended with $?"; cat "$tmp/server"; return 1; }
+}
+
 requests() {
 	local pid rc
 	run request serve test/request >"$tmp/server" 2>&1 &
@@ -95,13 +109,42 @@ logger() {
 	[ "$(wc -w <<<"$sender")" -eq 1 ] && [ "$sender" -gt 1 ]
 }
 
+# A message is a line, whatever is in it.
+logger_forged() {
+	local pid
+	run dgram_logger test/forged "$tmp/forged" 1 &
+	pid=$!
+	bound test/forged || return
+	printf 'one\npid 1 uid 0: \r\033[1Atwo\0three' | timeout "$limit" "$rillcat" -uN test/forged ||
+		return
+	wait "$pid" || { echo "the logger ended with $?"; return 1; }
+	cat "$tmp/forged"
+	[ "$(wc -l <"$tmp/forged")" -eq 1 ] &&
+		grep -q '^pid [0-9]* uid 0: one?pid 1 uid 0: ??\[1Atwo?three$' "$tmp/forged"
+}
+
+name_taken() {
+	local pid rc
+	run name_free || return
+	run dgram_logger example/free "$tmp/log" &
+	pid=$!
+	bound example/free || return
+	timeout 10 "$dir/name_free"
+	rc=$?
+	kill "$pid"
+	[ $rc -eq 1 ] || { echo "exit status $rc, not 1"; return 1; }
+}
+
 [ -x "$dir/echo_uring" ] || { echo "# echo_uring was not built"; failed=1; }
 echo "TAP version 13"
 for program in echo_threads echo_poll echo_epoll echo_edge echo_uring; do
 	point "$program serves $clients clients" echo_service "$program"
+	point "$program has fewer files than clients" few_files "$program"
 done
 point "request: eight threads, 4000 requests" requests
 point "request: the pool's connections are used again" pool_is_used
 point "dgram_logger writes down each line and who sent it" logger
+point "dgram_logger: no message is two lines" logger_forged
+point "name_free: also if somebody else has it" name_taken
 echo "1..$count"
 exit $failed
