@@ -128,8 +128,7 @@ class Socket(socket.socket):
         if _libc.bind(self.fileno(), ctypes.byref(address), length) < 0:
             raise _error()
 
-    def connect_ex(self, name):
-        """As connect(); gives the errno in place of an OSError."""
+    def _connect(self, name):
         address, length = _address(name)
         limit = self.gettimeout()
         end = None if not limit else time.monotonic() + limit
@@ -144,8 +143,15 @@ class Socket(socket.socket):
             return self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         return 0
 
+    def connect_ex(self, name):
+        """As connect(); gives the errno in place of an OSError."""
+        try:
+            return self._connect(name)
+        except TimeoutError:
+            return errno.EAGAIN     # as the socket module's
+
     def connect(self, name):
-        err = self.connect_ex(name)
+        err = self._connect(name)
         if err:
             raise _error(err)
 
@@ -174,7 +180,7 @@ class Socket(socket.socket):
         """sendto(data[, flags], name)"""
         flags, name = (0, *args) if len(args) == 1 else args
         address, length = _address(name)
-        data = bytes(data)
+        data = bytes(memoryview(data))  # bytes() would take a number, too
         return self._call(select.POLLOUT, _libc.sendto, data,
                           ctypes.c_size_t(len(data)), flags | socket.MSG_NOSIGNAL,
                           ctypes.byref(address), length)
@@ -182,7 +188,7 @@ class Socket(socket.socket):
     def recvfrom_into(self, buffer, nbytes=0, flags=0):
         address = _Address()
         length = ctypes.c_uint32(ctypes.sizeof(address))
-        nbytes = nbytes or len(buffer)
+        nbytes = nbytes or memoryview(buffer).nbytes
         place = (ctypes.c_char * nbytes).from_buffer(buffer)
         count = self._call(select.POLLIN, _libc.recvfrom, place,
                            ctypes.c_size_t(nbytes), flags, ctypes.byref(address),
@@ -256,12 +262,21 @@ async def _connected(name):
 
 async def open_connection(name, **options):
     """asyncio.open_connection() to a name."""
-    return await asyncio.open_connection(sock=await _connected(name), **options)
+    s = await _connected(name)
+    try:
+        return await asyncio.open_connection(sock=s, **options)
+    except BaseException:
+        s.close()
+        raise
 
 
 async def start_server(client_connected_cb, name, backlog=128, **options):
     """asyncio.start_server() on a name."""
     s = listen(name, backlog=backlog)
-    s.setblocking(False)
-    return await asyncio.start_server(client_connected_cb, sock=s, backlog=backlog,
-                                      **options)
+    try:
+        s.setblocking(False)
+        return await asyncio.start_server(client_connected_cb, sock=s, backlog=backlog,
+                                          **options)
+    except BaseException:
+        s.close()
+        raise

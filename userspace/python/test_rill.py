@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The Python module, with rill.ko loaded.  Prints TAP."""
 
+import array
 import asyncio
 import errno
 import os
@@ -10,6 +11,7 @@ import socket
 import sys
 import threading
 import unittest
+import warnings
 
 import rill
 
@@ -63,6 +65,13 @@ class Sockets(unittest.TestCase):
             self.assertEqual(a.recvfrom(10), (b"", b.getsockname()))
             b.sendto(b"long one", NAME)
             self.assertEqual(a.recvfrom(4)[0], b"long")
+            # Items of a buffer are not its bytes, and a number is no data.
+            b.sendto(array.array("I", [1, 2, 3]), NAME)
+            numbers = array.array("I", [0] * 3)
+            self.assertEqual(a.recvfrom_into(numbers), (12, b.getsockname()))
+            self.assertEqual(list(numbers), [1, 2, 3])
+            with self.assertRaises(TypeError):
+                b.sendto(5, NAME)
 
     def test_pair_and_dup(self):
         a, b = rill.socketpair()
@@ -101,8 +110,11 @@ class Sockets(unittest.TestCase):
             with self.assertRaises(TimeoutError):
                 server.accept()
             # One fits into the queue; the next stands in line until it is over.
-            with rill.connect(NAME), self.assertRaises(TimeoutError):
-                rill.connect(NAME, timeout=0.05)
+            with rill.connect(NAME), rill.Socket() as late:
+                with self.assertRaises(TimeoutError):
+                    rill.connect(NAME, timeout=0.05)
+                late.settimeout(0.05)
+                self.assertEqual(late.connect_ex(NAME), errno.EAGAIN)
         with rill.datagram() as s:
             s.settimeout(0.05)
             with self.assertRaises(TimeoutError):
@@ -173,6 +185,26 @@ class Asyncio(unittest.TestCase):
     def test_refused(self):
         with self.assertRaises(ConnectionRefusedError):
             asyncio.run(rill.open_connection(NAME))
+
+
+    def test_wrong_options(self):
+        async def main():
+            with self.assertRaises(TypeError):
+                await rill.start_server(None, NAME, nonsense=1)
+            # Nobody holds the name any more, nor a connection to another.
+            with rill.listen(NAME) as server:
+                with self.assertRaises(TypeError):
+                    await rill.open_connection(NAME, nonsense=1)
+                connection, _ = server.accept()
+                with connection:
+                    connection.settimeout(60)
+                    self.assertEqual(connection.recv(1), b"")
+
+        # A socket that is left to the garbage collection is told of.
+        with warnings.catch_warnings(record=True) as unclosed:
+            warnings.simplefilter("always", ResourceWarning)
+            asyncio.run(main())
+        self.assertEqual([str(w.message) for w in unclosed], [])
 
 
 class Tap(unittest.TextTestResult):
