@@ -82,6 +82,28 @@ files() {
 	done
 	[ "$(find "$installed/opt/rill/share/man/man3" -name 'rill_*.3' | wc -l)" = "$(map_symbols | wc -l)" ]
 }
+# A place of its own is not for the linker to know; the system is.
+linker() {
+	local install="make --no-print-directory -n -C $src OUTPUT=$out PREFIX=/opt/rill install"
+	$install DESTDIR= | grep -qx ldconfig && ! $install DESTDIR=/x | grep ldconfig
+}
+# Debian's file names the licence that is in each file's head.
+copyright() {
+	local top=$src/.. patterns dir file of=()
+	patterns=$(awk -v RS= '/^Files:/ && /\nLicense: LGPL/' "$top/debian/copyright" |
+		sed -n '/^Copyright:/q; s/^Files://; p')
+	cd "$top" || return
+	while IFS= read -r file; do
+		set -f
+		for dir in $patterns; do
+			# shellcheck disable=SC2053 # a pattern
+			[[ $file != $dir ]] || of+=("$file")
+		done
+		set +f
+	done < <(find userspace -name build -prune -o -name __pycache__ -prune -o -type f -print)
+	diff <(printf '%s\n' "${of[@]}" | sort) <(grep -rlE --exclude-dir=build \
+		--exclude-dir=__pycache__ '^[^ ]+ SPDX-License-Identifier: LGPL' userspace | sort)
+}
 # What pkg-config says is enough, and the program runs.
 pkgconfig() {
 	local flags
@@ -157,6 +179,12 @@ else
 fi
 check "make install" do_install
 check "make install: the files" files
+check "make install: the linker's cache" linker
+if [ -e "$src/../debian/copyright" ]; then
+	check "debian/copyright names each file's licence" copyright
+else
+	skip "debian/copyright names each file's licence" "no debian/copyright"
+fi
 if command -v pkg-config >/dev/null; then
 	check "a program built with pkg-config" pkgconfig
 else
