@@ -120,8 +120,8 @@ static void check_socket(unsigned int family, int err)
 		 "Allow it in the policy of SELinux (class socket) or AppArmor (network %s).",
 		 apparmor_name(family));
 	if (err == EPERM || err == EACCES)
-		found(PROBLEM, "socket",
-		      mode ? "Allow it in the seccomp filter (see RestrictAddressFamilies=)." : policy,
+		found(PROBLEM, "socket", mode ?
+		      "Allow it in the seccomp filter (see RestrictAddressFamilies=)." : policy,
 		      "socket() of family %u is forbidden: %s; this process %s", family,
 		      strerror(err), mode ? "has a seccomp filter" :
 		      "has no seccomp filter, so it is an LSM");
