@@ -200,6 +200,8 @@ TEST_F(whole, nor_by_reference)
 	int memfd = memfd_create("whole", 0);
 	off_t at = 0;
 
+	if (variant->family == RT_UNIX)
+		SKIP(return, "before Linux 6.5 AF_UNIX adds pages to what is there, full or not");
 	ASSERT_LE(0, memfd);
 	ASSERT_EQ(0, SYS(ftruncate(memfd, 4096)));
 	ASSERT_EQ(0, rt_set_nonblock(self->fd[0], true));
