@@ -430,29 +430,35 @@ static size_t rill_ring_room(struct rill_ring *ring, size_t want,
 	return used < limit->bytes ? min_t(size_t, want, limit->bytes - used) : 0;
 }
 
-/**
- * rill_ring_write() - append bytes
- * @ring: the receiving end's ring
- * @from: what to append
- * @by_ref: take pages by reference where that can be; @from is an ITER_BVEC
- * @limit: from rill_ring_limit()
- * @anc: who writes it, with a pid of NULL if that is not recorded; and files,
- *	which go with the first bytes and are taken from there
- * @first: @from is all of a send, of which nothing is in the ring yet
- *
- * Appends what fits, up to RILL_CHUNK, and publishes it page by page, so that a
- * reader on another CPU can begin.  But a send that is small goes in whole, and
- * is seen whole, so that the records of several writers and readers stay in one
- * piece; only memory that runs out, a bad address, and references to more pieces
- * than there are slots for, may end it within.  At once goes what comes with
- * files, too, which tells a reader where to stop.
- *
- * Return: the bytes appended, or -EAGAIN if the ring is full, or too full for all
- * of a small send, -ENOMEM, -EFAULT.
+/*
+ * Most sends are small, and go behind what their sender sent before, in the same
+ * page; then there is nothing to reserve, nor to cut.  The bytes appended and
+ * published, -EFAULT, or 0: this is no such send.
  */
-ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
-			bool by_ref, const struct rill_limit *limit,
-			struct rill_anc *anc, bool first)
+static ssize_t rill_write_plain(struct rill_ring *ring, struct iov_iter *from,
+				bool by_ref, const struct rill_limit *limit,
+				const struct rill_anc *anc)
+{
+	struct rill_store *st = ring->store;
+	size_t n = iov_iter_count(from);
+
+	if (!st || n > min_t(size_t, st->w_room, RILL_CHUNK) || by_ref ||
+	    anc->files || !rill_cred_eq(&st->w_cred, &anc->cred) ||
+	    rill_ring_room(ring, n, limit) < n)
+		return 0;
+	n = rill_write_append(st, from, n);
+	if (unlikely(!n))
+		return -EFAULT;
+	/* Release: the bytes come first; pairs with rill_ring_read(). */
+	smp_store_release(&ring->head, ring->head + n);
+	return n;
+}
+
+/* Any other: see rill_ring_write(), which has no use for the frame of this one. */
+static noinline ssize_t rill_write_pieces(struct rill_ring *ring,
+					  struct iov_iter *from, bool by_ref,
+					  const struct rill_limit *limit,
+					  struct rill_anc *anc, bool first)
 {
 	size_t count = min_t(size_t, iov_iter_count(from), RILL_CHUNK);
 	bool whole = first && iov_iter_count(from) <= rill_limit_whole(limit);
@@ -461,8 +467,6 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	size_t room, total = 0;
 	ssize_t n = 0;
 
-	if (!count)
-		return 0;
 	if (unlikely(!ring->store)) {
 		if (rill_store_make(ring))
 			return -ENOMEM;
@@ -514,6 +518,38 @@ ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
 	if (unlikely(made && !total))
 		rill_store_drop(ring);
 	return total ?: n;
+}
+
+/**
+ * rill_ring_write() - append bytes
+ * @ring: the receiving end's ring
+ * @from: what to append
+ * @by_ref: take pages by reference where that can be; @from is an ITER_BVEC
+ * @limit: from rill_ring_limit()
+ * @anc: who writes it, with a pid of NULL if that is not recorded; and files,
+ *	which go with the first bytes and are taken from there
+ * @first: @from is all of a send, of which nothing is in the ring yet
+ *
+ * Appends what fits, up to RILL_CHUNK, and publishes it page by page, so that a
+ * reader on another CPU can begin.  But a send that is small goes in whole, and
+ * is seen whole, so that the records of several writers and readers stay in one
+ * piece; only memory that runs out, a bad address, and references to more pieces
+ * than there are slots for, may end it within.  At once goes what comes with
+ * files, too, which tells a reader where to stop.
+ *
+ * Return: the bytes appended, or -EAGAIN if the ring is full, or too full for all
+ * of a small send, -ENOMEM, -EFAULT.
+ */
+ssize_t rill_ring_write(struct rill_ring *ring, struct iov_iter *from,
+			bool by_ref, const struct rill_limit *limit,
+			struct rill_anc *anc, bool first)
+{
+	ssize_t n;
+
+	if (!iov_iter_count(from))
+		return 0;
+	n = rill_write_plain(ring, from, by_ref, limit, anc);
+	return n ?: rill_write_pieces(ring, from, by_ref, limit, anc, first);
 }
 
 /* The writer's end closed with SO_LINGER 0: the reader gets none of the rest. */
@@ -747,52 +783,21 @@ static ssize_t rill_read_plain(struct rill_ring *ring, struct rill_read *rd,
 	return n;
 }
 
-/**
- * rill_ring_read() - take bytes, or look at them
- * @ring: the caller's own ring
- * @rd: where to and how; rd->cred and rd->files may get references
- *
- * Takes up to RILL_CHUNK; a peek has no such bound.
- *
- * Return: the bytes copied or lent, 0 if there is none, -EFAULT, or for a pipe
- * -EAGAIN or -ENOMEM.
- */
-ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
+/* Any other: see rill_ring_read(), which has no use for the frame of this one. */
+static noinline ssize_t rill_read_slots(struct rill_ring *ring,
+					struct rill_read *rd,
+					unsigned long avail)
 {
-	/* Pairs with the release in rill_ring_write(). */
-	unsigned long avail = smp_load_acquire(&ring->head) - ring->tail;
 	size_t len = rd->len, skip = rd->skip, total = 0, n;
-	ssize_t copied;
-	struct rill_store *st;
-	struct rill_cursor cur;
-
-	/* Acquire: all that the writer, which is gone, has left behind. */
-	if (smp_load_acquire(&ring->discard)) {
-		/* So rx_mutex excludes both sides. */
-		rill_ring_purge(ring);
-		return 0;
-	}
-	if (unlikely(rd->rights)) {
-		/* Others may have read on meanwhile. */
-		if ((long)(rd->end - ring->tail) <= 0) {
-			rd->stopped = true;
-			return 0;
-		}
-		avail = rd->end - ring->tail;
-	}
-	if (!avail)
-		return 0;
-	DEBUG_NET_WARN_ON_ONCE((long)avail < 0 || !ring->store);
-	copied = rill_read_plain(ring, rd, avail);
-	if (likely(copied))
-		return copied;
-	if (!rd->peek)
-		len = min_t(size_t, len, RILL_CHUNK);
-	st = ring->store;
-	cur = (struct rill_cursor){
+	struct rill_store *st = ring->store;
+	struct rill_cursor cur = {
 		.seg = st->r_seg, .pos = ring->r_pos, .off = st->r_off,
 		.mark = st->r_mark, .cred = &st->r_cred,
 	};
+	ssize_t copied;
+
+	if (!rd->peek)
+		len = min_t(size_t, len, RILL_CHUNK);
 	if (unlikely(cur.mark))
 		cur.left = cur.mark->len;
 
@@ -864,6 +869,43 @@ ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
 	if (unlikely(rd->rights && !avail))
 		rd->stopped = true;
 	return total;
+}
+
+/**
+ * rill_ring_read() - take bytes, or look at them
+ * @ring: the caller's own ring
+ * @rd: where to and how; rd->cred and rd->files may get references
+ *
+ * Takes up to RILL_CHUNK; a peek has no such bound.
+ *
+ * Return: the bytes copied or lent, 0 if there is none, -EFAULT, or for a pipe
+ * -EAGAIN or -ENOMEM.
+ */
+ssize_t rill_ring_read(struct rill_ring *ring, struct rill_read *rd)
+{
+	/* Pairs with the release in rill_ring_write(). */
+	unsigned long avail = smp_load_acquire(&ring->head) - ring->tail;
+	ssize_t n;
+
+	/* Acquire: all that the writer, which is gone, has left behind. */
+	if (smp_load_acquire(&ring->discard)) {
+		/* So rx_mutex excludes both sides. */
+		rill_ring_purge(ring);
+		return 0;
+	}
+	if (unlikely(rd->rights)) {
+		/* Others may have read on meanwhile. */
+		if ((long)(rd->end - ring->tail) <= 0) {
+			rd->stopped = true;
+			return 0;
+		}
+		avail = rd->end - ring->tail;
+	}
+	if (!avail)
+		return 0;
+	DEBUG_NET_WARN_ON_ONCE((long)avail < 0 || !ring->store);
+	n = rill_read_plain(ring, rd, avail);
+	return n ?: rill_read_slots(ring, rd, avail);
 }
 
 /* See rill_ring_wake(); want: what the writing end waits for. */
