@@ -424,7 +424,7 @@ void rill_spare_exit(void);
  *  - ring of a stream: rx_mutex excludes its readers (this end's), the peer's
  *    tx_mutex its writers.  Both are taken interruptibly by the data
  *    path and never held while waiting for data or space; nobody but the data
- *    path takes the other end's, except by trylock.
+ *    path, and shutdown() for its own end, takes them, except by trylock.
  *  - peer_wait: senders whose messages did not fit into this socket's queue;
  *    see flow.c for relay.
  *  - Two unions keep it within the size of AF_UNIX's.  One goes by sk_type,

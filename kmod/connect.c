@@ -490,10 +490,31 @@ static void rill_shutdown_wake(struct sock *sk, int how)
 		rill_flow_end(sk);
 }
 
+/* Of a connection, whose ends stay what they are: lock_sock() is not needed. */
+static void rill_shutdown_connection(struct sock *sk, struct sock *peer, int how)
+{
+	/* What one end will not send the other will not receive. */
+	int others = (how & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) |
+		     (how & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0);
+
+	/* Both, then wake: who waits for room at one polls the other. */
+	rill_shutdown_mark(sk, how);
+	rill_shutdown_mark(peer, others & SEND_SHUTDOWN);
+	rill_shutdown_wake(sk, how);
+	if (how & SEND_SHUTDOWN && rill_is_stream(sk)) {
+		/* A send that hangs may hang until somebody at peer goes on. */
+		if (others & SEND_SHUTDOWN)
+			rill_shutdown_wake(peer, SEND_SHUTDOWN);
+		rill_stream_finish(sk, peer);
+	}
+	rill_shutdown_mark(peer, others);
+	rill_shutdown_wake(peer, others);
+}
+
 int rill_shutdown(struct socket *sock, int how)
 {
-	struct sock *sk = sock->sk, *peer;
-	int err = 0, others;
+	struct sock *sk = sock->sk, *peer = NULL;
+	int err = 0;
 
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
@@ -510,20 +531,11 @@ int rill_shutdown(struct socket *sock, int how)
 		rill_wake_hangup(sk, true);
 	} else {
 		peer = rill_sk(sk)->peer;
-		if (!peer) {
+		if (!peer)
 			err = -ENOTCONN;
-			goto out;
-		}
-		/* What one end will not send the other will not receive. */
-		others = (how & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) |
-			 (how & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0);
-		/* Both, then wake: who waits for room at one polls the other. */
-		rill_shutdown_mark(sk, how);
-		rill_shutdown_mark(peer, others);
-		rill_shutdown_wake(sk, how);
-		rill_shutdown_wake(peer, others);
 	}
-out:
 	release_sock(sk);
+	if (peer)
+		rill_shutdown_connection(sk, peer, how);
 	return err;
 }

@@ -194,6 +194,27 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	return rill_stream_send(sock, msg, by_ref);
 }
 
+/**
+ * rill_stream_finish() - wait for the sends that copy at this moment
+ * @sk: the caller's own end, which has SEND_SHUTDOWN: no other send begins
+ * @peer: the other end, which is told next
+ *
+ * So their bytes come before the end, not after it.  As tcp(7) waits for a send
+ * that has the socket's lock, this waits for one whose buffer hangs; but it can
+ * be killed.
+ */
+void rill_stream_finish(struct sock *sk, struct sock *peer)
+{
+	struct rill_sock *rs = rill_sk(sk);
+
+	if (mutex_lock_killable(&rs->tx_mutex))
+		return;
+	mutex_unlock(&rs->tx_mutex);
+	/* The unlock before the look at dead, see rill_ring_kill(). */
+	smp_mb__after_mutex_unlock();
+	rill_ring_unlocked(&rill_sk(peer)->ring, &rs->tx_mutex);
+}
+
 /* Where a peek begins, and how much it hopes for: both may change while it waits. */
 static void rill_peek_aim(struct sock *sk, struct sock *peer,
 			  struct rill_read *rd)

@@ -639,8 +639,8 @@ static inline bool rt_sleeps_in(pid_t tid, long nr)
 	char path[64], buf[512], *end, state = rt_task_state(tid);
 	long seen;
 
-	/* A lingering close() is killable only, which shows as D. */
-	if (state != 'S' && !(state == 'D' && nr == SYS_close))
+	/* A lingering close() is killable only, which shows as D; shutdown() too. */
+	if (state != 'S' && !(state == 'D' && (nr == SYS_close || nr == SYS_shutdown)))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
 	/* Not readable without ptrace rights: the state alone must do. */

@@ -3,6 +3,7 @@
  * shutdown(): each half, from each end; EOF, EPIPE and SIGPIPE.
  */
 #include "rill_test.h"
+#include "rill_test_uffd.h"
 
 static atomic_int sigpipes;
 
@@ -274,6 +275,195 @@ TEST_F_TIMEOUT(shutdown, last_words, 60)
 			close(w.fd);
 		close(fd[!variant->accepted]);
 	}
+}
+
+struct talker {
+	struct rt_thread thread;
+	int fd;
+	long total;
+	atomic_bool began;
+};
+
+static long talk(void *arg)
+{
+	static const char words[5000];
+	struct talker *w = arg;
+
+	for (;;) {
+		long n = SYS(send(w->fd, words, sizeof(words), MSG_NOSIGNAL));
+
+		if (n < 0)
+			return n;
+		w->total += n;
+		atomic_store(&w->began, true);
+	}
+}
+
+static long hear(void *arg)
+{
+	struct talker *w = arg;
+	static char ears[16384];
+
+	for (;;) {
+		long n = SYS(recv(w->fd, ears, sizeof(ears), 0));
+
+		if (n <= 0)
+			return n;
+		w->total += n;
+	}
+}
+
+/* Against a thread that sends: what it was told is sent comes, before the end. */
+TEST_F_TIMEOUT(shutdown, nothing_follows, 60)
+{
+	int round;
+
+	for (round = 0; round < 300; round++) {
+		struct talker from = { }, to = { };
+		int fd[2];
+
+		ASSERT_EQ(0, rt_pair(variant->family, variant->type, fd));
+		from.fd = fd[variant->accepted];
+		to.fd = fd[!variant->accepted];
+		ASSERT_EQ(0, rt_thread_start(&from.thread, talk, &from));
+		ASSERT_EQ(0, rt_thread_start(&to.thread, hear, &to));
+		ASSERT_TRUE(RT_UNTIL(atomic_load(&from.began)));
+		ASSERT_EQ(0, SYS(shutdown(from.fd, SHUT_WR)));
+		ASSERT_TRUE(rt_thread_join(&to.thread));
+		EXPECT_EQ(0, to.thread.ret);
+		ASSERT_TRUE(rt_thread_join(&from.thread));
+		EXPECT_EQ(-EPIPE, from.thread.ret);
+		ASSERT_EQ(0, SYS(recv(to.fd, buf, sizeof(buf), MSG_DONTWAIT))) {
+			TH_LOG("in round %d", round);
+		}
+		ASSERT_EQ(from.total, to.total);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
+/* A page that a send hangs in; NULL if there can be none. */
+static void *hanging_page(int *uffd)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	void *map = mmap(NULL, page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		return NULL;
+	*uffd = rt_uffd(map, page);
+	return *uffd < 0 ? NULL : map;
+}
+
+/*
+ * The same for a send that hangs: a stream of Rill's waits for it, as tcp(7); where
+ * a message is made first, and in AF_UNIX, it finds the end, and sends nothing.
+ */
+TEST_F(shutdown, a_hanging_send)
+{
+	bool waits = variant->family == RT_RILL && variant->type == SOCK_STREAM;
+	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
+	struct rt_call end = {
+		.nr = SYS_shutdown, .fd = self->fd[0], .flags = SHUT_WR,
+	};
+	int uffd = -1;
+
+	s.flags = MSG_NOSIGNAL;
+	s.buf = hanging_page(&uffd);
+	if (!s.buf)
+		SKIP(return, "no userfaultfd here (%d)", uffd);
+	ASSERT_EQ(0, rt_call_start(&s));
+	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	ASSERT_EQ(0, rt_call_start(&end));
+	if (waits) {
+		EXPECT_TRUE(rt_call_sleeps(&end));
+	} else {
+		EXPECT_EQ(0, rt_call_end(&end));
+	}
+	EXPECT_EQ(waits ? -EAGAIN : 0,
+		  SYS(recv(self->fd[1], buf, sizeof(buf), MSG_DONTWAIT)));
+	EXPECT_EQ(waits ? 0 : POLLIN | POLLRDHUP,
+		  rt_events(self->fd[1], POLLIN | POLLRDHUP));
+	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
+	EXPECT_EQ(waits ? 100 : -EPIPE, rt_call_end(&s));
+	if (waits) {
+		EXPECT_EQ(0, rt_call_end(&end));
+		EXPECT_EQ(100, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	}
+	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	EXPECT_EQ(-EPIPE, SYS(send(self->fd[0], buf, 1, MSG_NOSIGNAL)));
+	close(uffd);
+	munmap(s.buf, sysconf(_SC_PAGESIZE));
+}
+
+/*
+ * Meanwhile a signal changes nothing, and of SHUT_RDWR all that does not concern
+ * the send is there: who would have to end the hang may be who sleeps.
+ */
+TEST_F(shutdown, a_hanging_send_and_others)
+{
+	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
+	struct rt_call r = {
+		.nr = SYS_recvfrom, .fd = self->fd[0], .buf = buf, .len = 1,
+	};
+	struct rt_call end = {
+		.nr = SYS_shutdown, .fd = self->fd[0], .flags = SHUT_RDWR,
+	};
+	int uffd = -1;
+
+	if (variant->family != RT_RILL || variant->type != SOCK_STREAM)
+		SKIP(return, "shutdown() does not wait there");
+	s.buf = hanging_page(&uffd);
+	if (!s.buf)
+		SKIP(return, "no userfaultfd here (%d)", uffd);
+	ASSERT_EQ(0, rt_catch(SIGUSR1, SA_RESTART));
+	ASSERT_EQ(0, rt_call_start(&s));
+	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	ASSERT_EQ(0, rt_call_start(&r));
+	ASSERT_TRUE(rt_call_sleeps(&r));
+	ASSERT_EQ(0, rt_call_start(&end));
+	EXPECT_EQ(0, rt_call_end(&r));
+	ASSERT_TRUE(rt_call_sleeps(&end));
+	EXPECT_EQ(-EPIPE, SYS(send(self->fd[1], buf, 1, MSG_NOSIGNAL)));
+	ASSERT_EQ(0, pthread_kill(end.t.thread, SIGUSR1));
+	EXPECT_EQ(-EAGAIN, SYS(recv(self->fd[1], buf, sizeof(buf), MSG_DONTWAIT)));
+	EXPECT_TRUE(rt_call_sleeps(&end));
+	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
+	EXPECT_EQ(100, rt_call_end(&s));
+	EXPECT_EQ(0, rt_call_end(&end));
+	EXPECT_EQ(100, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	close(uffd);
+	munmap(s.buf, sysconf(_SC_PAGESIZE));
+}
+
+/* The reader closes meanwhile: that does not wait, and the last one out purges. */
+TEST_F(shutdown, a_hanging_send_and_close)
+{
+	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
+	struct rt_call end = {
+		.nr = SYS_shutdown, .fd = self->fd[0], .flags = SHUT_WR,
+	};
+	int uffd = -1;
+
+	if (variant->family != RT_RILL || variant->type != SOCK_STREAM)
+		SKIP(return, "shutdown() does not wait there");
+	s.buf = hanging_page(&uffd);
+	if (!s.buf)
+		SKIP(return, "no userfaultfd here (%d)", uffd);
+	s.flags = MSG_NOSIGNAL;
+	ASSERT_EQ(0, rt_call_start(&s));
+	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	ASSERT_EQ(0, rt_call_start(&end));
+	ASSERT_TRUE(rt_call_sleeps(&end));
+	ASSERT_EQ(0, SYS(close(self->fd[1])));
+	self->fd[1] = -1;
+	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
+	EXPECT_EQ(100, rt_call_end(&s));
+	EXPECT_EQ(0, rt_call_end(&end));
+	EXPECT_EQ(ECONNRESET, rt_get_int(self->fd[0], SOL_SOCKET, SO_ERROR));
+	close(uffd);
+	munmap(s.buf, sysconf(_SC_PAGESIZE));
 }
 
 /* SIGPIPE's default action, and that MSG_NOSIGNAL spares it. */
