@@ -437,6 +437,36 @@ TEST_F(shutdown, a_hanging_send_and_others)
 	munmap(s.buf, sysconf(_SC_PAGESIZE));
 }
 
+/* Whoever waits for it can be killed; the end comes first then. */
+TEST_F(shutdown, a_hanging_send_and_kill)
+{
+	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
+	int uffd = -1, status;
+	pid_t pid;
+
+	if (variant->family != RT_RILL || variant->type != SOCK_STREAM)
+		SKIP(return, "shutdown() does not wait there");
+	s.buf = hanging_page(&uffd);
+	if (!s.buf)
+		SKIP(return, "no userfaultfd here (%d)", uffd);
+	ASSERT_EQ(0, rt_call_start(&s));
+	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	pid = rt_fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(shutdown(self->fd[0], SHUT_WR) ? 1 : 0);
+	EXPECT_TRUE(rt_wait_sleeping(pid, SYS_shutdown));
+	ASSERT_EQ(0, SYS(kill(pid, SIGKILL)));
+	status = rt_wait_child(pid);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
+	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
+	EXPECT_EQ(100, rt_call_end(&s));
+	EXPECT_EQ(-EPIPE, SYS(send(self->fd[0], buf, 1, MSG_NOSIGNAL)));
+	close(uffd);
+	munmap(s.buf, sysconf(_SC_PAGESIZE));
+}
+
 /* The reader closes meanwhile: that does not wait, and the last one out purges. */
 TEST_F(shutdown, a_hanging_send_and_close)
 {

@@ -110,6 +110,12 @@ static long act_send_creds(struct ft_env *e)
 	return send_creds(e, 1, 0, 5000);
 }
 
+/* Into the page that has begun, and into new ones: in whole, or what is said. */
+static long act_send_creds_more(struct ft_env *e)
+{
+	return send_creds(e, 1, e->len, 9000);
+}
+
 /* So many marks that the next one needs a larger array of slots. */
 static int setup_marks(struct ft_env *e)
 {
@@ -558,6 +564,9 @@ const struct ft_scenario ft_data[] = {
 	{ "sendmsg, with credentials", FT_ALL, ft_setup_pair, act_send_creds, 5000,
 	  .partial = true, .errs = { ENOMEM, EFAULT, ENOBUFS },
 	  .check = ft_check_sent },
+	{ "sendmsg, pages behind a mark", FT_ALL, setup_half_page,
+	  act_send_creds_more, 9000, .partial = true,
+	  .errs = { ENOMEM, EFAULT, ENOBUFS }, .check = check_sent_more },
 	{ "sendmsg, behind many marks", FT_ALL, setup_marks, act_send_mark, 1,
 	  .errs = { ENOMEM, EFAULT, ENOBUFS }, .check = check_marks },
 	{ "sendmmsg", FT_ALL, ft_setup_pair, act_sendmmsg, 3,
