@@ -497,17 +497,19 @@ static void rill_shutdown_connection(struct sock *sk, struct sock *peer, int how
 	int others = (how & RCV_SHUTDOWN ? SEND_SHUTDOWN : 0) |
 		     (how & SEND_SHUTDOWN ? RCV_SHUTDOWN : 0);
 
-	/* Both, then wake: who waits for room at one polls the other. */
+	/* All, then wake: who waits for room at one end polls the other. */
 	rill_shutdown_mark(sk, how);
-	rill_shutdown_mark(peer, others & SEND_SHUTDOWN);
-	rill_shutdown_wake(sk, how);
-	if (how & SEND_SHUTDOWN && rill_is_stream(sk)) {
-		/* A send that hangs may hang until somebody at peer goes on. */
+	if (how & SEND_SHUTDOWN && rill_is_stream(sk) &&
+	    !rill_stream_finish(sk, peer, false)) {
+		/* It may hang until somebody goes on who sleeps here. */
+		rill_shutdown_mark(peer, others & SEND_SHUTDOWN);
+		rill_shutdown_wake(sk, how);
 		if (others & SEND_SHUTDOWN)
 			rill_shutdown_wake(peer, SEND_SHUTDOWN);
-		rill_stream_finish(sk, peer);
+		rill_stream_finish(sk, peer, true);
 	}
 	rill_shutdown_mark(peer, others);
+	rill_shutdown_wake(sk, how);
 	rill_shutdown_wake(peer, others);
 }
 

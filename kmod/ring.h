@@ -232,7 +232,7 @@ ssize_t rill_slot_lend(const struct rill_slot *slot, u32 off, size_t n,
 /* stream.c */
 int rill_stream_read(struct sock *sk, struct sock *peer, struct rill_read *rd,
 		     long timeo);
-void rill_stream_finish(struct sock *sk, struct sock *peer);
+bool rill_stream_finish(struct sock *sk, struct sock *peer, bool wait);
 
 /* idle.c */
 void __rill_idle_add(struct rill_ring *ring);

@@ -198,21 +198,26 @@ int rill_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
  * rill_stream_finish() - wait for the sends that copy at this moment
  * @sk: the caller's own end, which has SEND_SHUTDOWN: no other send begins
  * @peer: the other end, which is told next
+ * @wait: or only see whether there are none
  *
  * So their bytes come before the end, not after it.  As tcp(7) waits for a send
  * that has the socket's lock, this waits for one whose buffer hangs; but it can
  * be killed.
+ *
+ * Return: whether there are none.
  */
-void rill_stream_finish(struct sock *sk, struct sock *peer)
+bool rill_stream_finish(struct sock *sk, struct sock *peer, bool wait)
 {
 	struct rill_sock *rs = rill_sk(sk);
 
-	if (mutex_lock_killable(&rs->tx_mutex))
-		return;
+	if (!mutex_trylock(&rs->tx_mutex) &&
+	    (!wait || mutex_lock_killable(&rs->tx_mutex)))
+		return false;
 	mutex_unlock(&rs->tx_mutex);
 	/* The unlock before the look at dead, see rill_ring_kill(). */
 	smp_mb__after_mutex_unlock();
 	rill_ring_unlocked(&rill_sk(peer)->ring, &rs->tx_mutex);
+	return true;
 }
 
 /* Where a peek begins, and how much it hopes for: both may change while it waits. */
