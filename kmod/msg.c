@@ -136,6 +136,20 @@ static bool rill_wants_stamp(const struct sock *sk)
 	       sock_flag(sk, SOCK_TIMESTAMPING_RX_SOFTWARE);
 }
 
+/* Why no message of sk's can go to that receiver, or 0. */
+static int rill_msg_refused(struct sock *sk, struct sock *to)
+{
+	int err = 0;
+
+	lockdep_assert_held(&rill_sk(to)->lock);
+	if (rill_is_dgram(sk))
+		err = rill_dgram_may_send(sk, to);
+	if (!err && (to->sk_shutdown & RCV_SHUTDOWN ||
+		     READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+		err = -EPIPE;
+	return err;
+}
+
 /*
  * Put the message into the receiver's queue.  0; -EAGAIN if there is no room;
  * or why it can never go there.
@@ -144,17 +158,12 @@ static int rill_msg_queue(struct sock *sk, struct sock *to, struct sk_buff *skb)
 {
 	struct rill_sock *ts = rill_sk(to);
 	struct sk_buff_head gone;
-	int err = 0;
+	int err;
 
 	__skb_queue_head_init(&gone);
 	spin_lock(&ts->lock);
-	if (rill_is_dgram(sk))
-		err = rill_dgram_may_send(sk, to);
+	err = rill_msg_refused(sk, to);
 	if (err)
-		goto out;
-	err = -EPIPE;
-	if (to->sk_shutdown & RCV_SHUTDOWN ||
-	    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
 		goto out;
 	err = -EAGAIN;
 	if (!rill_flow_room(to))
@@ -176,6 +185,30 @@ out:
 	return err;
 }
 
+/*
+ * The receiver's filter drops the message.  It was sent all the same, 0; unless
+ * it could not have gone there, as the caller is told with a filter or without.
+ */
+static int rill_msg_filtered(struct sock *sk, struct sock *to,
+			     struct sk_buff *skb, size_t len)
+{
+	int err;
+
+	spin_lock(&rill_sk(to)->lock);
+	err = rill_msg_refused(sk, to);
+	spin_unlock(&rill_sk(to)->lock);
+	if (err)
+		return err;
+	rill_drops_inc(to);
+	rill_rights_count(sk, rill_cb(skb)->files, RILL_STAT_FILES_SENT);
+	rill_rights_count(sk, rill_cb(skb)->files, RILL_STAT_FILES_DROPPED);
+	rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
+	trace_rill_drop(to, RILL_DROP_FILTER, 1, len);
+	kfree_skb(skb);
+	rill_stat_sent(sk, sk->sk_type, len);
+	return 0;
+}
+
 /* Make a message, and queue it when there is room for it. */
 static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 			 size_t len, struct rill_anc *anc, long timeo)
@@ -192,18 +225,12 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 	skb = rill_msg_make(sk, to, msg, len, anc);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
-	/* What the receiver's filter drops was sent all the same. */
 	if (rill_is_dgram(sk) && rcu_access_pointer(to->sk_filter) &&
 	    sk_filter(to, skb)) {
-		rill_drops_inc(to);
-		rill_rights_count(sk, rill_cb(skb)->files, RILL_STAT_FILES_SENT);
-		rill_rights_count(sk, rill_cb(skb)->files,
-				  RILL_STAT_FILES_DROPPED);
-		rill_stat_inc(sock_net(to), RILL_STAT_DGRAM_FILTERED);
-		trace_rill_drop(to, RILL_DROP_FILTER, 1, len);
-		kfree_skb(skb);
-		rill_stat_sent(sk, sk->sk_type, len);
-		return 0;
+		err = rill_msg_filtered(sk, to, skb, len);
+		if (!err)
+			return 0;
+		goto failed;
 	}
 	rill_cb(skb)->cut = skb->len != len;
 	do {
@@ -217,11 +244,12 @@ static int rill_msg_send(struct sock *sk, struct sock *to, struct msghdr *msg,
 		/* It is queued, then look who waits; see rill_wait_add(). */
 		smp_mb();
 		rill_wake_reader(to);
-	} else {
-		kfree_skb(skb);
-		/* io_uring sends the same again: from the beginning. */
-		iov_iter_revert(&msg->msg_iter, len);
+		return 0;
 	}
+failed:
+	kfree_skb(skb);
+	/* io_uring sends the same again: from the beginning. */
+	iov_iter_revert(&msg->msg_iter, len);
 out:
 	if (err == -EAGAIN)
 		rill_stat_inc(sock_net(sk), RILL_STAT_AGAIN_SPACE);

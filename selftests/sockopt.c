@@ -889,6 +889,50 @@ TEST_F(opt, filter)
 }
 
 /* Dropped ones take no room: the sender never stalls on them. */
+/* It hides nothing that the sender is told without it. */
+TEST_F(opt, filter_and_refusals)
+{
+	long long before = rt_counter("dgram_filtered"), sent = rt_counter("dgram_sent");
+	struct rt_addr a = rt_addr(RT_RILL, "filtered"), c = rt_addr(RT_RILL, "third");
+	int i, fd[3], sv[2];
+
+	if (variant->family != RT_RILL || variant->type != SOCK_DGRAM)
+		SKIP(return, "Rill's datagrams only: unix(7) filters first");
+	/* It takes none but those of a third. */
+	for (i = 0; i < 3; i++) {
+		fd[i] = rt_socket(RT_RILL, SOCK_DGRAM);
+		ASSERT_LE(0, fd[i]);
+	}
+	ASSERT_EQ(0, rt_bind(fd[0], &a));
+	ASSERT_EQ(0, rt_bind(fd[1], &c));
+	ASSERT_EQ(0, rt_connect(fd[0], &c));
+	ASSERT_EQ(0, attach(fd[0]));
+	EXPECT_EQ(-EPERM, SYS(sendto(fd[2], "drop", 4, 0, &a.sa, a.len)));
+	/* Either half shut down. */
+	ASSERT_EQ(0, rt_pair(RT_RILL, SOCK_DGRAM, sv));
+	ASSERT_EQ(0, attach(sv[1]));
+	ASSERT_EQ(0, SYS(shutdown(sv[0], SHUT_WR)));
+	EXPECT_EQ(-EPIPE, SYS(send(sv[0], "drop", 4, 0)));
+	close(sv[0]);
+	close(sv[1]);
+	ASSERT_EQ(0, rt_pair(RT_RILL, SOCK_DGRAM, sv));
+	ASSERT_EQ(0, attach(sv[1]));
+	ASSERT_EQ(0, SYS(shutdown(sv[1], SHUT_RD)));
+	EXPECT_EQ(-EPIPE, SYS(send(sv[0], "drop", 4, 0)));
+	/* Gone: told once, and the association, too. */
+	ASSERT_EQ(0, attach(self->sv[1]));
+	ASSERT_EQ(0, SYS(close(self->sv[1])));
+	self->sv[1] = -1;
+	EXPECT_EQ(-ECONNREFUSED, SYS(send(self->sv[0], "drop", 4, 0)));
+	EXPECT_EQ(-ENOTCONN, SYS(send(self->sv[0], "drop", 4, 0)));
+	EXPECT_EQ(before, rt_counter("dgram_filtered"));
+	EXPECT_EQ(sent, rt_counter("dgram_sent"));
+	for (i = 0; i < 3; i++)
+		close(fd[i]);
+	close(sv[0]);
+	close(sv[1]);
+}
+
 TEST_F(opt, filter_takes_no_room)
 {
 	char buf[1000];
