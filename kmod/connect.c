@@ -168,7 +168,8 @@ struct sock *rill_connection_await(struct sock *sk, long *timeo)
 	peer = smp_load_acquire(&rill_sk(sk)->peer);
 	if (peer)
 		return peer;
-	return ERR_PTR(sock_error(sk) ?: -ENOTCONN);
+	/* Somebody else was told why, or has called it off. */
+	return ERR_PTR(sock_error(sk) ?: -ECONNABORTED);
 }
 
 /* A send has ended with EPIPE: say so in both ways. */

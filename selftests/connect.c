@@ -665,6 +665,64 @@ TEST_F(line, unspec_wakes)
 	close(c.fd);
 }
 
+/* And so do those that sleep there to send or to receive. */
+TEST_F(line, unspec_wakes_others)
+{
+	struct rt_call r = { .nr = SYS_recvfrom }, s = { .nr = SYS_sendto };
+	char b[1];
+	int fd;
+
+	fd = in_line(variant->type, &self->addr);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, SYS(fcntl(fd, F_SETFL, 0)));
+	r.fd = fd;
+	s.fd = fd;
+	r.buf = b;
+	s.buf = b;
+	r.len = sizeof(b);
+	s.len = sizeof(b);
+	ASSERT_EQ(0, rt_call_start(&r));
+	ASSERT_TRUE(rt_call_sleeps(&r));
+	ASSERT_EQ(0, rt_call_start(&s));
+	ASSERT_TRUE(rt_call_sleeps(&s));
+	EXPECT_EQ(0, rt_disconnect(fd));
+	EXPECT_EQ(-ECONNABORTED, rt_call_end(&r));
+	EXPECT_EQ(-ECONNABORTED, rt_call_end(&s));
+	/* Who did not wait for it learns that there is no connection. */
+	EXPECT_EQ(-ENOTCONN, SYS(recv(fd, b, 1, 0)));
+	EXPECT_EQ(-ENOTCONN, SYS(send(fd, b, 1, 0)));
+	close(fd);
+}
+
+/* Of several, one is told why it was refused. */
+TEST_F(line, refusal_wakes_others)
+{
+	struct rt_call c[2] = { { .nr = SYS_recvfrom }, { .nr = SYS_sendto } };
+	long why[2];
+	char b[1];
+	int fd, i;
+
+	fd = in_line(variant->type, &self->addr);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, SYS(fcntl(fd, F_SETFL, 0)));
+	for (i = 0; i < 2; i++) {
+		c[i].fd = fd;
+		c[i].buf = b;
+		c[i].len = sizeof(b);
+		ASSERT_EQ(0, rt_call_start(&c[i]));
+		ASSERT_TRUE(rt_call_sleeps(&c[i]));
+	}
+	ASSERT_EQ(0, SYS(close(self->lfd)));
+	self->lfd = -1;
+	for (i = 0; i < 2; i++)
+		why[i] = rt_call_end(&c[i]);
+	EXPECT_TRUE((why[0] == -ECONNREFUSED && why[1] == -ECONNABORTED) ||
+		    (why[1] == -ECONNREFUSED && why[0] == -ECONNABORTED)) {
+		TH_LOG("%ld and %ld", why[0], why[1]);
+	}
+	close(fd);
+}
+
 /* Who leaves and joins again stands at the end. */
 TEST_F(line, leaving_forfeits_the_place)
 {

@@ -11,10 +11,11 @@ static bool waits(const struct member *m)
 	return m->job.block && !sc.timeo;
 }
 
-/* It stood in line, and was shut down there. */
+/* It stood in line, and was shut down there, or somebody else was told why it failed. */
 static bool left_line(const struct member *m)
 {
-	return !is_dgram() && sc.on_listener && sc.was_shut[m->job.obj];
+	return !is_dgram() && sc.on_listener &&
+	       (sc.was_shut[m->job.obj] || sc.closed[O_L] || sc.was_shut[O_L]);
 }
 
 /* Has somebody closed or shut down an end? */
