@@ -84,8 +84,11 @@ static int rill_connect_start(struct sock *sk, const struct rill_key *key)
 		rill_connect_trace(sk, NULL, key, err);
 		return err;
 	}
-	/* Cheap to know before anything is made; decided in the join. */
-	if (READ_ONCE(listener->sk_state) != TCP_LISTEN) {
+	/*
+	 * Cheap to know before anything is made; decided in the join.  Acquire:
+	 * who listens has a name, which the new end gets.
+	 */
+	if (smp_load_acquire(&listener->sk_state) != TCP_LISTEN) {
 		rill_stat_inc(sock_net(sk), RILL_STAT_CONNECT_NOLISTENER);
 		err = -ECONNREFUSED;
 		goto out;
