@@ -81,6 +81,10 @@ static struct rill_diag *rill_diag_make(const struct sk_buff *in_skb,
 			  rill_diag_policy, NULL);
 	if (!err)
 		err = rill_diag_check(nlmsg_data(nlh), dump);
+	/* One of a NUL alone is empty, too. */
+	if (!err && tb[RILL_DIAG_REQ_PREFIX] &&
+	    !*(const char *)nla_data(tb[RILL_DIAG_REQ_PREFIX]))
+		err = -ERANGE;
 	if (err)
 		return ERR_PTR(err);
 

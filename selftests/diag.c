@@ -624,6 +624,12 @@ TEST_F(diag, bad_requests)
 	longest[RILL_NAME_MAX] = 'x';
 	longest[RILL_NAME_MAX + 1] = '\0';
 	EXPECT_ASK(-ERANGE, dg_attr(&ask, RILL_DIAG_REQ_PREFIX, longest));
+	EXPECT_ASK(-ERANGE, dg_attr(&ask, RILL_DIAG_REQ_PREFIX, ""));
+	/* With its NUL, as mnl_attr_put_strz() sends it. */
+	EXPECT_ASK(-ERANGE, {
+		dg_attr(&ask, RILL_DIAG_REQ_PREFIX, "x");
+		ask.prefix[0] = '\0';
+	});
 	/* An attribute that says it is longer than the message. */
 	EXPECT_ASK(-EINVAL, {
 		dg_attr(&ask, RILL_DIAG_REQ_PREFIX, "abcd");
