@@ -31,7 +31,8 @@ struct proto rill_msg_proto = {
 	.obj_size	= offsetofend(struct rill_sock, relay),
 };
 
-#if IS_ENABLED(CONFIG_PROVE_LOCKING)
+/* Kernels before 6.5 have it by back-port, if at all. */
+#if IS_ENABLED(CONFIG_PROVE_LOCKING) && defined(lock_set_cmp_fn)
 /* A listener's lock is taken before a connector's; nothing else nests. */
 static int rill_lock_cmp(const struct lockdep_map *a,
 			 const struct lockdep_map *b)
