@@ -338,6 +338,34 @@ static inline void rill_anc_clear(struct rill_anc *anc)
 
 /* ---- ring: the bytes on their way to one end; see ring.c ---- */
 
+/* ---- buffers ---- */
+
+/*
+ * What is counted in an int: more than this no buffer takes, whatever its option
+ * says, and a message that goes beyond its limit still fits.
+ */
+#define RILL_BUF_MAX	(INT_MAX / 2)
+
+static inline int rill_rcvbuf(const struct sock *sk)
+{
+	return min(READ_ONCE(sk->sk_rcvbuf), RILL_BUF_MAX);
+}
+
+static inline int rill_sndbuf(const struct sock *sk)
+{
+	return min(READ_ONCE(sk->sk_sndbuf), RILL_BUF_MAX);
+}
+
+/*
+ * What the messages weigh that sk has sent and nobody has received.  Each weighs
+ * a multiple of 8; but one that goes at this moment holds its last byte until
+ * those who wait were told, see rill_flow_uncharge(), who are to see it gone.
+ */
+static inline int rill_msg_in_flight(const struct sock *sk)
+{
+	return sk_wmem_alloc_get(sk) & ~7;
+}
+
 struct rill_store;
 
 /* Bit numbers of want: what the reader has to wake the writing end for. */
@@ -383,7 +411,7 @@ void __rill_spare_shrink(struct sock *sk, struct sk_buff_head *gone);
 static inline bool rill_spare_excess(const struct sock *sk)
 {
 	return atomic_read(&sk->sk_rmem_alloc) + sk->sk_forward_alloc >
-	       READ_ONCE(sk->sk_rcvbuf);
+	       rill_rcvbuf(sk);
 }
 
 /* A message was queued; the lock is held.  gone: for the caller to free. */

@@ -34,7 +34,7 @@ bool rill_flow_room(const struct sock *sk)
 {
 	int bytes = atomic_read(&sk->sk_rmem_alloc);
 
-	return !bytes || bytes < READ_ONCE(sk->sk_rcvbuf);
+	return !bytes || bytes < rill_rcvbuf(sk);
 }
 
 /* A message comes into the queue of sk, or goes. */
@@ -98,7 +98,7 @@ static bool rill_flow_open(const struct sock *sk, const struct sock *to,
 	const struct sock *peer = READ_ONCE(rill_sk(to)->peer);
 
 	if (phase == RILL_FLOW_QUEUE ? rill_flow_room(to) :
-	    sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf))
+	    rill_msg_in_flight(sk) < rill_sndbuf(sk))
 		return true;
 	return READ_ONCE(rill_sk(to)->dead) || (peer && peer != sk) ||
 	       READ_ONCE(to->sk_shutdown) & RCV_SHUTDOWN ||

@@ -202,8 +202,8 @@ static inline void rill_ring_limit(const struct rill_ring *ring,
 				   const struct sock *writer,
 				   struct rill_limit *limit)
 {
-	unsigned long bytes = min(READ_ONCE(rill_ring_owner(ring)->sk_rcvbuf),
-				  READ_ONCE(writer->sk_sndbuf));
+	unsigned long bytes = min(rill_rcvbuf(rill_ring_owner(ring)),
+				  rill_sndbuf(writer));
 
 	limit->bytes = max(bytes, PAGE_SIZE);
 	limit->slots = max_t(u32, limit->bytes / RILL_BYTES_PER_SLOT,

@@ -133,7 +133,7 @@ bool rill_spare_put(struct sock *sk, struct sk_buff *skb)
 {
 	lockdep_assert_held(&rill_sk(sk)->lock);
 	if (atomic_read(&sk->sk_rmem_alloc) + rill_spare_bytes(sk) +
-	    skb->truesize > READ_ONCE(sk->sk_rcvbuf))
+	    skb->truesize > rill_rcvbuf(sk))
 		return false;
 	if (skb_cloned(skb) || skb_shared(skb) || skb_pfmemalloc(skb))
 		return false;

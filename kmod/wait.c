@@ -37,7 +37,7 @@ void rill_wake_hangup(struct sock *sk, bool both)
  */
 static bool rill_msg_writable(const struct sock *sk)
 {
-	return refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
+	return rill_msg_in_flight(sk) <= rill_sndbuf(sk) / 4;
 }
 
 /* sk_data_ready(): bytes, a message or a connection came. */
@@ -67,7 +67,7 @@ static void rill_write_some_space(struct sock *sk)
 {
 	struct socket_wq *wq;
 
-	if (sk_wmem_alloc_get(sk) >= READ_ONCE(sk->sk_sndbuf))
+	if (rill_msg_in_flight(sk) >= rill_sndbuf(sk))
 		return;
 	rcu_read_lock();
 	wq = rcu_dereference(sk->sk_wq);

@@ -445,6 +445,37 @@ TEST_F(poll, drained_is_writable)
 	}
 }
 
+/*
+ * The message whose going makes just enough room wakes who polls: what it still
+ * holds at that moment does not count.
+ */
+TEST_F(poll, woken_at_the_boundary)
+{
+	struct rt_call p = { .nr = SYS_ppoll, .fd = self->fd[0], .events = POLLOUT };
+	int weight = 0, q = 0, n = 2, i;
+	char b = 0;
+
+	if (variant->family != RT_RILL || variant->type != SOCK_SEQPACKET)
+		SKIP(return, "Rill's messages only");
+	ASSERT_EQ(1, SYS(send(self->fd[0], &b, 1, 0)));
+	ASSERT_EQ(0, SYS(ioctl(self->fd[0], SIOCOUTQ, &weight)));
+	ASSERT_EQ(1, SYS(recv(self->fd[1], &b, 1, 0)));
+	/* A quarter of the limit is n messages, and not one byte more. */
+	while (2 * n * weight + 2 < 2304)
+		n++;
+	ASSERT_EQ(0, rt_set_int(self->fd[0], SOL_SOCKET, SO_SNDBUF, 2 * n * weight + 2));
+	ASSERT_EQ(4 * n * weight + 4, rt_get_int(self->fd[0], SOL_SOCKET, SO_SNDBUF));
+	for (i = 0; i <= n; i++)
+		ASSERT_EQ(1, SYS(send(self->fd[0], &b, 1, MSG_DONTWAIT)));
+	ASSERT_EQ(0, SYS(ioctl(self->fd[0], SIOCOUTQ, &q)));
+	ASSERT_EQ((n + 1) * weight, q);
+	EXPECT_EQ(0, rt_events(self->fd[0], POLLOUT));
+	ASSERT_EQ(0, rt_call_start(&p));
+	ASSERT_TRUE(rt_call_sleeps(&p));
+	ASSERT_EQ(1, SYS(recv(self->fd[1], &b, 1, 0)));
+	EXPECT_EQ(POLLOUT, rt_call_end(&p));
+}
+
 /* ---- Rill's own figures (AF_UNIX counts an skb's memory, and ignores SO_RCVLOWAT) - */
 
 FIXTURE(stream)
