@@ -461,10 +461,10 @@ TEST_F(poll, woken_at_the_boundary)
 	ASSERT_EQ(0, SYS(ioctl(self->fd[0], SIOCOUTQ, &weight)));
 	ASSERT_EQ(1, SYS(recv(self->fd[1], &b, 1, 0)));
 	/* A quarter of the limit is n messages, and not one byte more. */
-	while (2 * n * weight + 2 < 2304)
+	while (2 * n * weight < 2304)
 		n++;
-	ASSERT_EQ(0, rt_set_int(self->fd[0], SOL_SOCKET, SO_SNDBUF, 2 * n * weight + 2));
-	ASSERT_EQ(4 * n * weight + 4, rt_get_int(self->fd[0], SOL_SOCKET, SO_SNDBUF));
+	ASSERT_EQ(0, rt_set_int(self->fd[0], SOL_SOCKET, SO_SNDBUF, 2 * n * weight));
+	ASSERT_EQ(4 * n * weight, rt_get_int(self->fd[0], SOL_SOCKET, SO_SNDBUF));
 	for (i = 0; i <= n; i++)
 		ASSERT_EQ(1, SYS(send(self->fd[0], &b, 1, MSG_DONTWAIT)));
 	ASSERT_EQ(0, SYS(ioctl(self->fd[0], SIOCOUTQ, &q)));
