@@ -11,11 +11,22 @@ static bool waits(const struct member *m)
 	return m->job.block && !sc.timeo;
 }
 
-/* It stood in line, and was shut down there, or somebody else was told why it failed. */
+/* Did somebody call off what that socket waits for? */
+static bool called_off(enum obj obj)
+{
+	for (int i = 0; i < sc.members; i++)
+		if (crew[i].job.op == OP_CONNECT && crew[i].variant &&
+		    crew[i].job.obj == obj)
+			return true;
+	return false;
+}
+
+/* It stood in line, and was shut down or left there, or another was told why it failed. */
 static bool left_line(const struct member *m)
 {
 	return !is_dgram() && sc.on_listener &&
-	       (sc.was_shut[m->job.obj] || sc.closed[O_L] || sc.was_shut[O_L]);
+	       (sc.was_shut[m->job.obj] || called_off(m->job.obj) ||
+		sc.closed[O_L] || sc.was_shut[O_L]);
 }
 
 /* Has somebody closed or shut down an end? */
