@@ -336,8 +336,6 @@ static inline void rill_anc_clear(struct rill_anc *anc)
 	}
 }
 
-/* ---- ring: the bytes on their way to one end; see ring.c ---- */
-
 /* ---- buffers ---- */
 
 /*
@@ -365,6 +363,8 @@ static inline int rill_msg_in_flight(const struct sock *sk)
 {
 	return sk_wmem_alloc_get(sk) & ~7;
 }
+
+/* ---- ring: the bytes on their way to one end; see ring.c ---- */
 
 struct rill_store;
 

@@ -178,7 +178,7 @@ TEST_F(diag, shows_what_is_asked)
 	}
 	nl = dg_open();
 	ASSERT_LE(0, nl);
-	for (i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
 		dg_init(&ask);
 		ask.nlh.nlmsg_flags = NLM_F_REQUEST;
 		ask.req.rdr_ino = rt_inode(cfd);
