@@ -182,6 +182,8 @@ static bool help_drain(struct member *m)
 
 	if (fd < 0 || sc.readers)
 		return false;
+	/* Before a byte is gone: a peek that comes behind it may find the rest. */
+	atomic_store(&sc.drained, true);
 	do {
 		n = SYS(recv(fd, crew->buf, sizeof(crew->buf), MSG_DONTWAIT));
 		if (!take(crew, crew->buf, n, is_dgram() ? -1 : dir_of(m->job.obj),

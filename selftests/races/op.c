@@ -196,6 +196,12 @@ static bool reads_alone(void)
 	return sc.readers == 1;
 }
 
+/* After a peek: did it see all from the first byte on? */
+static bool peeks_alone(void)
+{
+	return !sc.readers && !sc.peek_off && !atomic_load(&sc.drained);
+}
+
 static size_t some_len(struct member *m)
 {
 	if (rng_odds(&m->rng, 11))
@@ -311,7 +317,7 @@ static long do_recv(struct member *m, bool peek)
 		n = SYS(recv(m->job.fd, m->buf, len, flags));
 	}
 	if (!take(m, m->buf, n, from_dir(&m->job), peek,
-		  peek ? !sc.readers && !sc.peek_off : reads_alone()))
+		  peek ? peeks_alone() : reads_alone()))
 		m->wrong = peek ? "peeked what was not sent" : "received what was not sent";
 	return n;
 }

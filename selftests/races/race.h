@@ -112,6 +112,7 @@ struct scene {
 	bool			timeo;		/* SO_*TIMEO may end a call */
 	bool			lowat, peek_off, bufs;	/* options that are set */
 	int			readers;	/* operations that take data */
+	atomic_bool		drained;	/* who helps a sender takes data, too */
 };
 
 extern struct scene sc;

@@ -204,6 +204,7 @@ bool scene_plan(uint64_t *rng)
 	sc.peek_off = false;
 	sc.bufs = false;
 	sc.readers = 0;
+	atomic_store(&sc.drained, false);
 	for (i = 0; i < CREW; i++) {
 		struct member *m = &crew[i];
 
