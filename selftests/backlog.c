@@ -42,21 +42,6 @@ static int fill_queue(enum rt_family family, int type, const struct rt_addr *a,
 	return n;
 }
 
-/* A non-blocking Rill socket that stands in line, or a negative errno. */
-static int in_line(int type, const struct rt_addr *addr)
-{
-	int fd = rt_socket(RT_RILL, type | SOCK_NONBLOCK);
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = rt_connect(fd, addr);
-	if (err == -EINPROGRESS)
-		return fd;
-	close(fd);
-	return err ? err : -EISCONN;
-}
-
 /* Accepts one connection and drops it. */
 static int accept_one(int lfd)
 {
@@ -349,7 +334,7 @@ TEST_F(line, figures)
 		expect_queue(_metadata, self->lfd, i + 1, 2, 0);
 	}
 	for (; i < 5; i++) {
-		fds[i] = in_line(variant->type, &self->addr);
+		fds[i] = rt_in_line(variant->type, &self->addr);
 		ASSERT_LE(0, fds[i]);
 		expect_queue(_metadata, self->lfd, 2, 2, i - 1);
 	}
@@ -633,12 +618,12 @@ TEST_F(line, max_waiting)
 	fillers[1] = rt_client(RT_RILL, variant->type, &self->addr);
 	ASSERT_LE(0, fillers[0]);
 	ASSERT_LE(0, fillers[1]);
-	a = in_line(variant->type, &self->addr);
-	b = in_line(variant->type, &self->addr);
+	a = rt_in_line(variant->type, &self->addr);
+	b = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, a);
 	ASSERT_LE(0, b);
 	EXPECT_EQ(0, rt_counter("connect_overflow"));
-	EXPECT_EQ(-ECONNREFUSED, in_line(variant->type, &self->addr));
+	EXPECT_EQ(-ECONNREFUSED, rt_in_line(variant->type, &self->addr));
 	EXPECT_EQ(1, rt_counter("connect_overflow"));
 	/* A blocking connect() is refused as well, at once. */
 	fd = rt_socket(RT_RILL, variant->type);
@@ -649,7 +634,7 @@ TEST_F(line, max_waiting)
 
 	/* A place that somebody leaves is a place. */
 	ASSERT_EQ(0, rt_disconnect(a));
-	c = in_line(variant->type, &self->addr);
+	c = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, c);
 	EXPECT_EQ(-ECONNREFUSED, rt_connect(fd, &self->addr));
 

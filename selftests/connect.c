@@ -325,21 +325,6 @@ FIXTURE_TEARDOWN(line)
 	close(self->filler);
 }
 
-/* A non-blocking socket that stands in line, or a negative errno. */
-static int in_line(int type, const struct rt_addr *addr)
-{
-	int fd = rt_socket(RT_RILL, type | SOCK_NONBLOCK);
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = rt_connect(fd, addr);
-	if (err == -EINPROGRESS)
-		return fd;
-	close(fd);
-	return err ? err : -EISCONN;
-}
-
 /* Accepts one connection, which admits the next in line. */
 static int admit(int lfd)
 {
@@ -363,7 +348,7 @@ TEST_F(line, nonblocking_sequence)
 	char buf[8] = "";
 	int fd, sfd;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, rt_events(fd, POLLIN | POLLOUT | POLLRDHUP));
 	EXPECT_EQ(-EALREADY, rt_connect(fd, &self->addr));
@@ -402,7 +387,7 @@ TEST_F(line, data_straight_after_admission)
 	char buf[8] = "";
 	int fd, sfd;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, admit(self->lfd));
 	sfd = rt_accept(self->lfd, 0);
@@ -425,7 +410,7 @@ TEST_F(line, io_nonblocking)
 	char c = 0;
 	int fd;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EAGAIN, SYS(send(fd, "x", 1, 0)));
 	EXPECT_EQ(-EAGAIN, SYS(recv(fd, &c, 1, 0)));
@@ -442,7 +427,7 @@ TEST_F(line, send_waits)
 	char buf[8] = "";
 	int sfd;
 
-	c.fd = in_line(variant->type, &self->addr);
+	c.fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, c.fd);
 	ASSERT_EQ(0, rt_set_nonblock(c.fd, false));
 	ASSERT_EQ(0, rt_call_start(&c));
@@ -463,7 +448,7 @@ TEST_F(line, recv_waits)
 	struct rt_call c = { .nr = SYS_recvfrom, .buf = buf, .len = sizeof(buf) };
 	int sfd;
 
-	c.fd = in_line(variant->type, &self->addr);
+	c.fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, c.fd);
 	ASSERT_EQ(0, rt_set_nonblock(c.fd, false));
 	ASSERT_EQ(0, rt_call_start(&c));
@@ -488,8 +473,8 @@ TEST_F(line, io_refused)
 	struct rt_call s = { .nr = SYS_sendto, .buf = buf, .len = 1 };
 
 	memset(buf, 0, sizeof(buf));
-	r.fd = in_line(variant->type, &self->addr);
-	s.fd = in_line(variant->type, &self->addr);
+	r.fd = rt_in_line(variant->type, &self->addr);
+	s.fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, r.fd);
 	ASSERT_LE(0, s.fd);
 	ASSERT_EQ(0, rt_set_nonblock(r.fd, false));
@@ -536,7 +521,7 @@ TEST_F(line, signal_keeps_the_place)
 	EXPECT_EQ(1, waiting(self->lfd));
 	EXPECT_EQ(0, rt_events(c.fd, POLLIN | POLLOUT));
 
-	later = in_line(variant->type, &self->addr);
+	later = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, later);
 	EXPECT_EQ(2, waiting(self->lfd));
 	/* Another blocking connect() goes on waiting, and is still the first. */
@@ -569,7 +554,7 @@ TEST_F(line, restart_keeps_the_place)
 	ASSERT_LE(0, c.fd);
 	ASSERT_EQ(0, rt_call_start(&c));
 	ASSERT_TRUE(rt_call_sleeps(&c));
-	later = in_line(variant->type, &self->addr);
+	later = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, later);
 	for (i = 1; i <= 3; i++) {
 		ASSERT_EQ(0, pthread_kill(c.t.thread, SIGUSR1));
@@ -596,7 +581,7 @@ TEST_F(line, timeout_keeps_the_place)
 	EXPECT_EQ(-EINPROGRESS, rt_connect(fd, &self->addr));
 	EXPECT_LE(100 - RT_TICK_MS, rt_now_ms() - t);
 	EXPECT_EQ(1, waiting(self->lfd));
-	later = in_line(variant->type, &self->addr);
+	later = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, later);
 	/* It waits again, and keeps the place again. */
 	t = rt_now_ms();
@@ -635,7 +620,7 @@ TEST_F(line, unspec_leaves)
 {
 	int fd;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, rt_disconnect(fd));
 	EXPECT_EQ(0, waiting(self->lfd));
@@ -672,7 +657,7 @@ TEST_F(line, unspec_wakes_others)
 	char b[1];
 	int fd;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, SYS(fcntl(fd, F_SETFL, 0)));
 	r.fd = fd;
@@ -702,7 +687,7 @@ TEST_F(line, refusal_wakes_others)
 	char b[1];
 	int fd, i;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, SYS(fcntl(fd, F_SETFL, 0)));
 	for (i = 0; i < 2; i++) {
@@ -728,8 +713,8 @@ TEST_F(line, leaving_forfeits_the_place)
 {
 	int a, b;
 
-	a = in_line(variant->type, &self->addr);
-	b = in_line(variant->type, &self->addr);
+	a = rt_in_line(variant->type, &self->addr);
+	b = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, a);
 	ASSERT_LE(0, b);
 	ASSERT_EQ(0, rt_disconnect(a));
@@ -747,9 +732,9 @@ TEST_F(line, close_leaves)
 {
 	int a, b, c, dupa;
 
-	a = in_line(variant->type, &self->addr);
-	b = in_line(variant->type, &self->addr);
-	c = in_line(variant->type, &self->addr);
+	a = rt_in_line(variant->type, &self->addr);
+	b = rt_in_line(variant->type, &self->addr);
+	c = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, a);
 	ASSERT_LE(0, b);
 	ASSERT_LE(0, c);
@@ -796,7 +781,7 @@ TEST_F(line, shutdown_leaves)
 	struct rt_call c = { .nr = SYS_connect, .addr = &self->addr };
 	int fd;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	c.fd = rt_socket(RT_RILL, variant->type);
 	ASSERT_LE(0, c.fd);
@@ -826,7 +811,7 @@ TEST_F(line, bind_and_listen_refused)
 	struct rt_addr a = rt_new_addr(RT_RILL);
 	int fd;
 
-	fd = in_line(variant->type, &self->addr);
+	fd = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EINVAL, rt_bind(fd, &a));
 	EXPECT_EQ(-EINVAL, SYS(listen(fd, 1)));
@@ -847,7 +832,7 @@ TEST_F(line, then_a_listener)
 	ASSERT_EQ(0, SYS(listen(fd, 0)));
 	first = rt_client(RT_RILL, variant->type, &a);
 	ASSERT_LE(0, first);
-	second = in_line(variant->type, &a);
+	second = rt_in_line(variant->type, &a);
 	ASSERT_LE(0, second);
 	/* What leaves a line does nothing to one that others stand in. */
 	EXPECT_EQ(-EINVAL, rt_disconnect(fd));
@@ -856,7 +841,7 @@ TEST_F(line, then_a_listener)
 	ASSERT_EQ(0, SYS(listen(fd, 1)));
 	EXPECT_EQ(0, waiting(fd));
 	EXPECT_EQ(POLLOUT, rt_events(second, POLLOUT));
-	third = in_line(variant->type, &a);
+	third = rt_in_line(variant->type, &a);
 	ASSERT_LE(0, third);
 	close(fd);
 	EXPECT_EQ(ECONNRESET, rt_so_error(first));
@@ -910,10 +895,10 @@ TEST_F(line, newcomer_waits)
 {
 	int first, second;
 
-	first = in_line(variant->type, &self->addr);
+	first = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, first);
 	ASSERT_EQ(0, admit(self->lfd));
-	second = in_line(variant->type, &self->addr);
+	second = rt_in_line(variant->type, &self->addr);
 	ASSERT_LE(0, second);
 	EXPECT_EQ(POLLOUT, rt_poll(first, POLLOUT));
 	EXPECT_EQ(0, rt_events(second, POLLOUT));
@@ -955,7 +940,7 @@ TEST_F(line, newcomer_never_overtakes)
 		a = rt_client(RT_RILL, variant->type, &self->addr);
 		ASSERT_LE(0, a);
 		ASSERT_EQ(1, SYS(send(a, "a", 1, 0)));
-		b = in_line(variant->type, &self->addr);
+		b = rt_in_line(variant->type, &self->addr);
 		ASSERT_LE(0, b);
 		ASSERT_EQ(0, rt_set_nonblock(b, false));
 		ASSERT_EQ(0, rt_thread_start(&t, accept_three, &seen));
@@ -1021,7 +1006,7 @@ FIXTURE_SETUP(outcome)
 	ASSERT_LE(0, self->filler);
 	c->addr = &self->addr;
 	if (variant->nonblock) {
-		c->fd = in_line(variant->type, &self->addr);
+		c->fd = rt_in_line(variant->type, &self->addr);
 		c->nr = SYS_ppoll;
 		c->events = POLLIN | POLLOUT | POLLRDHUP;
 	} else {
@@ -1149,7 +1134,7 @@ TEST_F(outcome, listener_killed)
 	filler = rt_client(RT_RILL, variant->type, &addr);
 	ASSERT_LE(0, filler);
 	if (variant->nonblock) {
-		c.fd = in_line(variant->type, &addr);
+		c.fd = rt_in_line(variant->type, &addr);
 		c.nr = SYS_ppoll;
 		c.events = POLLIN | POLLOUT;
 	} else {
@@ -1186,10 +1171,10 @@ TEST(counters)
 	EXPECT_EQ(0, rt_counter("connect_waited"));
 	EXPECT_EQ(0, rt_counter("waiting"));
 
-	queued = in_line(SOCK_STREAM, &a);
+	queued = rt_in_line(SOCK_STREAM, &a);
 	ASSERT_LE(0, queued);
 	EXPECT_EQ(1, rt_counter("waiting"));
-	fd = in_line(SOCK_STREAM, &a);
+	fd = rt_in_line(SOCK_STREAM, &a);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(2, rt_counter("waiting"));
 	EXPECT_EQ(0, rt_counter("accept_ok"));

@@ -953,6 +953,21 @@ static inline int rt_queue(int fd, struct rill_queue *q)
 	return SYS(getsockopt(fd, SOL_RILL, RILL_QUEUE, q, &len));
 }
 
+/* A non-blocking socket of Rill's that stands in line, or a negative errno. */
+static inline int rt_in_line(int type, const struct rt_addr *a)
+{
+	int fd = rt_socket(RT_RILL, type | SOCK_NONBLOCK);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = rt_connect(fd, a);
+	if (err == -EINPROGRESS)
+		return fd;
+	close(fd);
+	return err ? err : -EISCONN;
+}
+
 /* Waits until this many connectors stand in the listener's line. */
 static inline bool rt_wait_line(int lfd, unsigned int n)
 {

@@ -345,17 +345,48 @@ TEST_F_TIMEOUT(shutdown, nothing_follows, 60)
 	}
 }
 
-/* A page that a send hangs in; NULL if there can be none. */
-static void *hanging_page(int *uffd)
+/* A send of 100 bytes that hangs in the page it sends from. */
+struct hang {
+	struct rt_call send;
+	int uffd;
+};
+
+/* 0, or a negative errno: there can be none here. */
+static int hang_make(struct hang *h, int fd)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	void *map = mmap(NULL, page, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (map == MAP_FAILED)
-		return NULL;
-	*uffd = rt_uffd(map, page);
-	return *uffd < 0 ? NULL : map;
+		return -errno;
+	*h = (struct hang){
+		.send = {
+			.nr = SYS_sendto, .fd = fd, .buf = map, .len = 100,
+			.flags = MSG_NOSIGNAL,
+		},
+		.uffd = rt_uffd(map, page),
+	};
+	if (h->uffd >= 0)
+		return 0;
+	munmap(map, page);
+	return h->uffd;
+}
+
+static int hang_begin(struct hang *h)
+{
+	return rt_call_start(&h->send) ?: rt_uffd_hangs(h->uffd) ? 0 : -ETIMEDOUT;
+}
+
+/* The page comes: what the send says, or a negative errno. */
+static long hang_end(struct hang *h)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	long ret = rt_uffd_fill(h->uffd, h->send.buf, page) ?: rt_call_end(&h->send);
+
+	close(h->uffd);
+	munmap(h->send.buf, page);
+	return ret;
 }
 
 /*
@@ -365,34 +396,28 @@ static void *hanging_page(int *uffd)
 TEST_F(shutdown, a_hanging_send)
 {
 	bool waits = variant->family == RT_RILL && variant->type == SOCK_STREAM;
-	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
 	struct rt_call end = {
 		.nr = SYS_shutdown, .fd = self->fd[0], .flags = SHUT_WR,
 	};
-	int uffd = -1;
+	struct hang h;
+	int err = hang_make(&h, self->fd[0]);
 
-	s.flags = MSG_NOSIGNAL;
-	s.buf = hanging_page(&uffd);
-	if (!s.buf)
-		SKIP(return, "no userfaultfd here (%d)", uffd);
-	ASSERT_EQ(0, rt_call_start(&s));
-	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	if (err)
+		SKIP(return, "no userfaultfd here (%d)", err);
+	ASSERT_EQ(0, hang_begin(&h));
 	ASSERT_EQ(0, rt_call_start(&end));
 	EXPECT_EQ(0, waits ? !rt_call_sleeps(&end) : rt_call_end(&end));
 	EXPECT_EQ(waits ? -EAGAIN : 0,
 		  SYS(recv(self->fd[1], buf, sizeof(buf), MSG_DONTWAIT)));
 	EXPECT_EQ(waits ? 0 : POLLIN | POLLRDHUP,
 		  rt_events(self->fd[1], POLLIN | POLLRDHUP));
-	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
-	EXPECT_EQ(waits ? 100 : -EPIPE, rt_call_end(&s));
+	EXPECT_EQ(waits ? 100 : -EPIPE, hang_end(&h));
 	if (waits) {
 		EXPECT_EQ(0, rt_call_end(&end));
 		EXPECT_EQ(100, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 	}
 	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 	EXPECT_EQ(-EPIPE, SYS(send(self->fd[0], buf, 1, MSG_NOSIGNAL)));
-	close(uffd);
-	munmap(s.buf, sysconf(_SC_PAGESIZE));
 }
 
 /*
@@ -401,23 +426,22 @@ TEST_F(shutdown, a_hanging_send)
  */
 TEST_F(shutdown, a_hanging_send_and_others)
 {
-	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
 	struct rt_call r = {
 		.nr = SYS_recvfrom, .fd = self->fd[0], .buf = buf, .len = 1,
 	};
 	struct rt_call end = {
 		.nr = SYS_shutdown, .fd = self->fd[0], .flags = SHUT_RDWR,
 	};
-	int uffd = -1;
+	struct hang h;
+	int err;
 
 	if (variant->family != RT_RILL || variant->type != SOCK_STREAM)
 		SKIP(return, "shutdown() does not wait there");
-	s.buf = hanging_page(&uffd);
-	if (!s.buf)
-		SKIP(return, "no userfaultfd here (%d)", uffd);
+	err = hang_make(&h, self->fd[0]);
+	if (err)
+		SKIP(return, "no userfaultfd here (%d)", err);
 	ASSERT_EQ(0, rt_catch(SIGUSR1, SA_RESTART));
-	ASSERT_EQ(0, rt_call_start(&s));
-	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	ASSERT_EQ(0, hang_begin(&h));
 	ASSERT_EQ(0, rt_call_start(&r));
 	ASSERT_TRUE(rt_call_sleeps(&r));
 	ASSERT_EQ(0, rt_call_start(&end));
@@ -427,29 +451,25 @@ TEST_F(shutdown, a_hanging_send_and_others)
 	ASSERT_EQ(0, pthread_kill(end.t.thread, SIGUSR1));
 	EXPECT_EQ(-EAGAIN, SYS(recv(self->fd[1], buf, sizeof(buf), MSG_DONTWAIT)));
 	EXPECT_TRUE(rt_call_sleeps(&end));
-	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
-	EXPECT_EQ(100, rt_call_end(&s));
+	EXPECT_EQ(100, hang_end(&h));
 	EXPECT_EQ(0, rt_call_end(&end));
 	EXPECT_EQ(100, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
 	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
-	close(uffd);
-	munmap(s.buf, sysconf(_SC_PAGESIZE));
 }
 
 /* Whoever waits for it can be killed; the end comes first then. */
 TEST_F(shutdown, a_hanging_send_and_kill)
 {
-	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
-	int uffd = -1, status;
+	struct hang h;
+	int err, status;
 	pid_t pid;
 
 	if (variant->family != RT_RILL || variant->type != SOCK_STREAM)
 		SKIP(return, "shutdown() does not wait there");
-	s.buf = hanging_page(&uffd);
-	if (!s.buf)
-		SKIP(return, "no userfaultfd here (%d)", uffd);
-	ASSERT_EQ(0, rt_call_start(&s));
-	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	err = hang_make(&h, self->fd[0]);
+	if (err)
+		SKIP(return, "no userfaultfd here (%d)", err);
+	ASSERT_EQ(0, hang_begin(&h));
 	pid = rt_fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
@@ -459,40 +479,32 @@ TEST_F(shutdown, a_hanging_send_and_kill)
 	status = rt_wait_child(pid);
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	EXPECT_EQ(0, SYS(recv(self->fd[1], buf, sizeof(buf), 0)));
-	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
-	EXPECT_EQ(100, rt_call_end(&s));
+	EXPECT_EQ(100, hang_end(&h));
 	EXPECT_EQ(-EPIPE, SYS(send(self->fd[0], buf, 1, MSG_NOSIGNAL)));
-	close(uffd);
-	munmap(s.buf, sysconf(_SC_PAGESIZE));
 }
 
 /* The reader closes meanwhile: that does not wait, and the last one out purges. */
 TEST_F(shutdown, a_hanging_send_and_close)
 {
-	struct rt_call s = { .nr = SYS_sendto, .fd = self->fd[0], .len = 100 };
 	struct rt_call end = {
 		.nr = SYS_shutdown, .fd = self->fd[0], .flags = SHUT_WR,
 	};
-	int uffd = -1;
+	struct hang h;
+	int err;
 
 	if (variant->family != RT_RILL || variant->type != SOCK_STREAM)
 		SKIP(return, "shutdown() does not wait there");
-	s.buf = hanging_page(&uffd);
-	if (!s.buf)
-		SKIP(return, "no userfaultfd here (%d)", uffd);
-	s.flags = MSG_NOSIGNAL;
-	ASSERT_EQ(0, rt_call_start(&s));
-	ASSERT_TRUE(rt_uffd_hangs(uffd));
+	err = hang_make(&h, self->fd[0]);
+	if (err)
+		SKIP(return, "no userfaultfd here (%d)", err);
+	ASSERT_EQ(0, hang_begin(&h));
 	ASSERT_EQ(0, rt_call_start(&end));
 	ASSERT_TRUE(rt_call_sleeps(&end));
 	ASSERT_EQ(0, SYS(close(self->fd[1])));
 	self->fd[1] = -1;
-	ASSERT_EQ(0, rt_uffd_fill(uffd, s.buf, sysconf(_SC_PAGESIZE)));
-	EXPECT_EQ(100, rt_call_end(&s));
+	EXPECT_EQ(100, hang_end(&h));
 	EXPECT_EQ(0, rt_call_end(&end));
 	EXPECT_EQ(ECONNRESET, rt_get_int(self->fd[0], SOL_SOCKET, SO_ERROR));
-	close(uffd);
-	munmap(s.buf, sysconf(_SC_PAGESIZE));
 }
 
 /* SIGPIPE's default action, and that MSG_NOSIGNAL spares it. */
