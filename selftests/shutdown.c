@@ -351,7 +351,7 @@ struct hang {
 	int uffd;
 };
 
-/* 0, or a negative errno: there can be none here. */
+/* 0, or a negative errno where there can be none. */
 static int hang_make(struct hang *h, int fd)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
