@@ -534,7 +534,9 @@ bool fz_cover_report(void)
 			explained++;
 		else
 			open++;
-		printf("# unreached %s %s: %s -- %s\n", p->line, p->function, p->text,
+		/* A line may have several copies: the place tells which. */
+		printf("# unreached %s %s+%#llx %s: %s -- %s\n", p->line, p->section,
+		       (unsigned long long)p->offset, p->function, p->text,
 		       why ?: "NO REASON");
 	}
 	for (unsigned int i = 0; i < nreasons; i++)
