@@ -246,16 +246,16 @@ static const struct {
 };
 
 /* None of it sleeps, whatever the options say. */
-static void use(int fd[2])
+static void use(int from, int to)
 {
-	struct pollfd p = { .fd = fd[1], .events = POLLIN | POLLOUT };
+	struct pollfd p = { .fd = to, .events = POLLIN | POLLOUT };
 	char c;
 
-	(void)SYS(send(fd[0], "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL));
+	(void)SYS(send(from, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL));
 	(void)SYS(poll(&p, 1, 0));
-	(void)SYS(recv(fd[1], &c, 1, MSG_DONTWAIT | MSG_PEEK));
-	(void)SYS(recv(fd[1], &c, 1, MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL));
-	(void)SYS(recv(fd[1], &c, 1, MSG_DONTWAIT));
+	(void)SYS(recv(to, &c, 1, MSG_DONTWAIT | MSG_PEEK));
+	(void)SYS(recv(to, &c, 1, MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL));
+	(void)SYS(recv(to, &c, 1, MSG_DONTWAIT));
 }
 
 /*
@@ -280,9 +280,10 @@ TEST_F_TIMEOUT(bug, option_values_at_their_bounds, 60)
 		ASSERT_EQ(0, rt_pair(variant->family, variant->type, fd));
 		for (v = 0; v < ARRAY_SIZE(vals); v++) {
 			for (l = 0; l < ARRAY_SIZE(lens); l++) {
-				for (k = 0; k < 16; k++)
-					buf[k] = vals[v];
 				for (i = 0; i < 2; i++) {
+					/* getsockopt() has written to it. */
+					for (k = 0; k < ARRAY_SIZE(buf); k++)
+						buf[k] = vals[v];
 					ret = SYS(setsockopt(fd[i], options[o].level,
 							     options[o].name, buf, lens[l]));
 					for (k = 0; ret && k < ARRAY_SIZE(refused); k++)
@@ -298,16 +299,19 @@ TEST_F_TIMEOUT(bug, option_values_at_their_bounds, 60)
 							     options[o].name, buf, &len));
 					EXPECT_TRUE(ret || (int)len <= lens[l] || lens[l] < 0);
 				}
-				use(fd);
+				use(fd[0], fd[1]);
+				use(fd[1], fd[0]);
 			}
 		}
 		/* What a lingering close would wait for is read. */
 		EXPECT_EQ(0, rt_set_linger(fd[0], 0, 0));
 		EXPECT_EQ(0, rt_set_linger(fd[1], 0, 0));
-		rt_set_int(fd[1], SOL_SOCKET, SO_RCVLOWAT, 1);
-		rt_drain(fd[1], 100);
-		rt_set_int(fd[0], SOL_SOCKET, SO_SNDBUF, 100000);
-		rt_set_int(fd[1], SOL_SOCKET, SO_RCVBUF, 100000);
+		for (i = 0; i < 2; i++) {
+			rt_set_int(fd[i], SOL_SOCKET, SO_RCVLOWAT, 1);
+			rt_drain(fd[i], 100);
+			rt_set_int(fd[i], SOL_SOCKET, SO_SNDBUF, 100000);
+			rt_set_int(fd[i], SOL_SOCKET, SO_RCVBUF, 100000);
+		}
 		EXPECT_TRUE(fb_talk_both(fd[0], fd[1])) {
 			TH_LOG("after option %d of %d", options[o].name, options[o].level);
 		}
@@ -535,16 +539,20 @@ TEST_F(bug, uninitialised_address_bytes)
 		ASSERT_LE(0, fd);
 		for (way = 0; way < WAYS; way++) {
 			bool same = way != ACCEPT;
+			int at = fd;
 
-			if (type == SOCK_DGRAM && (way == ACCEPT || way == GETPEERNAME))
+			if (type == SOCK_DGRAM && way == ACCEPT)
 				continue;
-			if (way == ACCEPT)
+			if (type == SOCK_DGRAM && way == GETPEERNAME)
+				at = peer[0];
+			if (way == ACCEPT) {
 				close(rt_client(family, type, &a));
+				at = lfd;
+			}
 			for (i = 0; i < 2; i++) {
 				memset(buf[i], i ? 0x5a : 0xa5, sizeof(buf[i]));
 				len[i] = sizeof(buf[i]);
-				ASSERT_EQ(0, get_addr(way, way == ACCEPT ? lfd : fd,
-						      peer[0], buf[i], &len[i]));
+				ASSERT_EQ(0, get_addr(way, at, peer[0], buf[i], &len[i]));
 				ASSERT_LE(len[i], sizeof(struct sockaddr_storage));
 				for (unsigned int k = len[i]; k < sizeof(buf[i]); k++)
 					ASSERT_EQ(i ? 0x5a : 0xa5, buf[i][k]);
