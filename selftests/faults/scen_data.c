@@ -96,6 +96,37 @@ static int setup_peer_closed(struct ft_env *e)
 	return 0;
 }
 
+/* It is at its end, whatever became of the send, and says so as often as asked. */
+static int check_peer_closed(struct ft_env *e, long ret)
+{
+	struct pollfd p = { .fd = e->fd[0], .events = POLLIN | POLLOUT };
+
+	(void)ret;
+	FT_TRY(ft_quiet(e->fd[0]));
+	FT_CHECK_EQ(-EPIPE, act_send(e));
+	FT_CHECK_EQ(0, SYS(recv(e->fd[0], ft_in, 1, MSG_DONTWAIT)));
+	FT_CHECK_EQ(1, SYS(poll(&p, 1, 0)));
+	FT_CHECK(p.revents & POLLHUP);
+	return ft_quiet(e->fd[0]);
+}
+
+/* Once told, it is connected to nobody, and can be to somebody else. */
+static int check_dgram_peer_closed(struct ft_env *e, long ret)
+{
+	struct rt_addr own = { .len = sizeof(own.ss) };
+
+	FT_TRY(ft_quiet(e->fd[0]));
+	if (ret != -ECONNREFUSED)
+		FT_CHECK_EQ(-ECONNREFUSED, act_send(e));
+	FT_CHECK_EQ(-ENOTCONN, act_send(e));
+	FT_CHECK_EQ(-EAGAIN, SYS(recv(e->fd[0], ft_in, 1, MSG_DONTWAIT)));
+	ft_fd(e, 1, rt_bound(RT_RILL, SOCK_DGRAM, &e->b));
+	FT_CHECK_EQ(0, SYS(getsockname(e->fd[0], &own.sa, &own.len)));
+	FT_TRY(rt_connect(e->fd[0], &e->b));
+	FT_TRY(rt_connect(e->fd[1], &own));
+	return ft_check_pair(e, ret);
+}
+
 /* Credentials beside the bytes: uid and gid change with each. */
 static long send_creds(struct ft_env *e, unsigned int who, long off, long len)
 {
@@ -296,9 +327,28 @@ static long act_recv_large(struct ft_env *e)
 	return SYS(recv(e->fd[1], ft_in, FT_BUF, MSG_DONTWAIT));
 }
 
+#define SHORT	77
+
+/* What stands behind the room that the receive has is not what is sent. */
+static int setup_short(struct ft_env *e)
+{
+	FT_TRY(ft_setup_data(e));
+	ft_in[SHORT] = ~ft_out[SHORT];
+	return 0;
+}
+
 static long act_recv_short(struct ft_env *e)
 {
-	return SYS(recv(e->fd[1], ft_in, 77, MSG_DONTWAIT | MSG_TRUNC));
+	return SYS(recv(e->fd[1], ft_in, SHORT, MSG_DONTWAIT | MSG_TRUNC));
+}
+
+/* The message is gone, cut off; or it is still there, whole. */
+static int check_short(struct ft_env *e, long ret)
+{
+	if (ret < 0)
+		return ft_check_received(e, ret);
+	FT_CHECK_EQ(SHORT, rd_verify(ft_in, SHORT + 1, 1, 0));
+	return ft_check_pair(e, ret);
 }
 
 static long act_peek(struct ft_env *e)
@@ -554,9 +604,9 @@ const struct ft_scenario ft_data[] = {
 	  .partial = true, .errs = IN_ERRS, .check = check_send_wait,
 	  .wake = wake_by_reading, .nr = SYS_sendto },
 	{ "send, the peer is gone", FT_CONN, setup_peer_closed, act_send, -EPIPE,
-	  .errs = IN_ERRS },
+	  .errs = IN_ERRS, .check = check_peer_closed },
 	{ "send, the peer is gone", FT_DGRAM, setup_peer_closed, act_send,
-	  -ECONNREFUSED, .errs = IN_ERRS },
+	  -ECONNREFUSED, .errs = IN_ERRS, .check = check_dgram_peer_closed },
 	{ "write", FT_ALL, ft_setup_pair, act_write, 4096,
 	  .partial = true, .errs = IN_ERRS, .check = ft_check_sent },
 	{ "writev", FT_ALL, ft_setup_pair, act_writev, 6000,
@@ -581,8 +631,8 @@ const struct ft_scenario ft_data[] = {
 	  .partial = true, .errs = { EFAULT }, .check = ft_check_received },
 	{ "recv, large", FT_ALL, setup_large, act_recv_large, LARGE,
 	  .partial = true, .errs = { EFAULT }, .check = ft_check_received },
-	{ "recv, too short", FT_MSG, ft_setup_data, act_recv_short, 10000,
-	  .errs = { EFAULT } },
+	{ "recv, too short", FT_MSG, setup_short, act_recv_short, 10000,
+	  .errs = { EFAULT }, .check = check_short },
 	{ "recv, a peek", FT_ALL, ft_setup_data, act_peek, 5000,
 	  .partial = true, .errs = { EFAULT }, .check = check_peeked },
 	{ "recv, all", FT_ALL, ft_setup_data, act_recv_all, 10000,
