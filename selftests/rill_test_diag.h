@@ -159,10 +159,9 @@ static inline int dg_parse(struct dg_sock *s, const struct nlmsghdr *nlh)
 	return 0;
 }
 
-/* One receive: 0 to go on, 1 at the end, or a negative errno. */
-static inline int dg_recv(int nl, bool dump, dg_each each, void *arg)
+/* One receive: 0 to go on, 1 at the end, or a negative errno.  buf: of DG_BUF. */
+static inline int dg_recv_into(int nl, bool dump, char *buf, dg_each each, void *arg)
 {
-	char *buf = malloc(DG_BUF);
 	struct nlmsghdr *nlh;
 	struct dg_sock s;
 	long n;
@@ -185,6 +184,14 @@ static inline int dg_recv(int nl, bool dump, dg_each each, void *arg)
 				ret = 1;
 		}
 	}
+	return ret;
+}
+
+static inline int dg_recv(int nl, bool dump, dg_each each, void *arg)
+{
+	char *buf = malloc(DG_BUF);
+	int ret = buf ? dg_recv_into(nl, dump, buf, each, arg) : -ENOMEM;
+
 	free(buf);
 	return ret;
 }

@@ -74,8 +74,10 @@ struct ft_scenario {
 	const char	*word;
 };
 
-extern const struct ft_scenario ft_conn[], ft_data[], ft_rights[], ft_misc[], ft_crowd[];
-extern const unsigned int ft_n_conn, ft_n_data, ft_n_rights, ft_n_misc, ft_n_crowd;
+extern const struct ft_scenario ft_conn[], ft_data[], ft_rights[], ft_misc[], ft_crowd[],
+	ft_diag[], ft_signal[];
+extern const unsigned int ft_n_conn, ft_n_data, ft_n_rights, ft_n_misc, ft_n_crowd,
+	ft_n_diag, ft_n_signal;
 
 /* Data to send, and room to receive; never touched for the first time in a call. */
 extern char *ft_out, *ft_in;
@@ -162,6 +164,7 @@ static inline bool fault_expected(void)
 /* ---- sites.c ---- */
 
 struct ft_site {
+	const char	*module;
 	char		func[64];	/* of the module */
 	char		callee[64];
 	struct ft_range	ret[4];		/* return addresses */
@@ -170,8 +173,12 @@ struct ft_site {
 	char		hit[96];	/* the scenario that did it */
 };
 
-/* The places of rill.ko from which a fault can come: their number, or -errno. */
-int ft_sites_read(const char *ko, struct ft_site **sites);
+/*
+ * Adds the places of a module from which a fault can come to the count that there
+ * are: their number, or -errno.
+ */
+int ft_sites_read(const char *ko, const char *module, struct ft_site **sites,
+		  int count);
 const char *ft_site_missed(const struct ft_site *s);
 
 /* ---- load.c ---- */

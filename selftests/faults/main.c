@@ -2,7 +2,8 @@
 /*
  * failnth: every system call on every socket type in every state, with its n-th
  * allocation or user copy failing, n = 1, 2, ... until none is injected; then, of
- * each place of rill.ko from which a fault can come, that one did come from it.
+ * each place of rill.ko and rill_diag.ko from which a fault can come, that one did
+ * come from it.
  *
  *	failnth [--only PATTERN] [--sites] [--verbose]
  *	failnth --load rill.ko
@@ -10,12 +11,15 @@
  * Needs root, and a kernel with FAULT_INJECTION_DEBUG_FS, FAILSLAB,
  * FAIL_PAGE_ALLOC, FAULT_INJECTION_USERCOPY, FAIL_SKB_REALLOC and
  * FAULT_INJECTION_STACKTRACE_FILTER; without it all is skipped, but where
- * RILL_DEBUG_KERNEL=1 says that it has to work.  RILL_KO is the path of rill.ko.
+ * RILL_DEBUG_KERNEL=1 says that it has to work.  RILL_KO is the path of rill.ko,
+ * beside which rill_diag.ko lies, if RILL_DIAG_KO does not say where else.
  * Nobody else may use fault injection meanwhile.
  */
 #include "fault.h"
+#include "rill_test_diag.h"
 
 #include <fnmatch.h>
+#include <limits.h>
 
 #define MOST		20000		/* faults of one scenario: it never ends */
 #define CHILD_MS	(6 * RT_WAIT_MS)
@@ -37,6 +41,7 @@ static struct {
 } lists[] = {
 	{ ft_conn, &ft_n_conn }, { ft_data, &ft_n_data },
 	{ ft_rights, &ft_n_rights }, { ft_misc, &ft_n_misc },
+	{ ft_diag, &ft_n_diag }, { ft_signal, &ft_n_signal },
 	{ ft_crowd, &ft_n_crowd },
 };
 
@@ -73,11 +78,15 @@ static void make_jobs(const char *pattern)
 		for (unsigned int i = 0; i < *lists[l].n; i++) {
 			const struct ft_scenario *sc = &lists[l].list[i];
 
+			if (!sc->check)
+				ksft_exit_fail_msg("%s: nothing is checked\n", sc->name);
 			for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
 				struct job *j = &jobs[n_jobs];
 
 				if (!(sc->types & types[t].bit))
 					continue;
+				if (n_jobs == ARRAY_SIZE(jobs))
+					ksft_exit_fail_msg("too many scenarios\n");
 				j->sc = sc;
 				j->type = types[t].type;
 				snprintf(j->name, sizeof(j->name), "%s (%s)",
@@ -298,14 +307,15 @@ static void test_sites(struct tally *sum)
 			hit++;
 		else
 			missed++;
-		printf("# place %s, %s: %s\n", s->func, s->callee,
+		printf("# place %s: %s, %s: %s\n", s->module, s->func, s->callee,
 		       s->excuse ?: *s->hit ? s->hit : "NO FAULT CAME FROM IT");
 	}
 	ft_inject_only(NULL);
-	printf("# places of rill.ko: %d, of which a fault came from %d, explained %d, missed %d\n",
-	       n_sites, hit, excused, missed);
+	printf("# places of rill.ko and rill_diag.ko: %d, ", n_sites);
+	printf("of which a fault came from %d, explained %d, missed %d\n", hit,
+	       excused, missed);
 	ksft_test_result(ok && n_sites > 0 && !missed,
-			 "a fault came from every place of the module\n");
+			 "a fault came from every place of the modules\n");
 }
 
 /* Objects of a slab cache in use, counted after what lies idle was given back. */
@@ -329,24 +339,53 @@ static void test_slabs(long stream, long msg)
 	ksft_test_result(ok, "no socket is left in a slab\n");
 }
 
+/* Asked, the core loads it. */
+static bool load_diag(void)
+{
+	struct dg_ask ask;
+
+	dg_init(&ask);
+	return dg_count(&ask) >= 0;
+}
+
+static int read_sites_of(const char *ko, const char *module, struct ft_site **list,
+			 int count)
+{
+	int n = ft_sites_read(ko, module, list, count);
+
+	if (n >= 0 && n == count)
+		n = -ENODATA;
+	if (n < 0)
+		printf("# %s: %s\n", ko, strerror(-n));
+	return n;
+}
+
 static void read_sites(void)
 {
-	const char *ko = getenv("RILL_KO");
-	struct ft_site *list;
+	const char *ko = getenv("RILL_KO"), *diag = getenv("RILL_DIAG_KO");
+	struct ft_site *list = NULL;
+	char beside[PATH_MAX];
+	const char *slash;
 	int n;
 
 	if (!ko) {
 		printf("# RILL_KO is not set: no list of places\n");
 		return;
 	}
-	n = ft_sites_read(ko, &list);
-	if (n <= 0) {
-		printf("# %s: %s\n", ko, strerror(-n));
-		return;
+	slash = strrchr(ko, '/');
+	if (!diag) {
+		snprintf(beside, sizeof(beside), "%.*srill_diag.ko",
+			 slash ? (int)(slash + 1 - ko) : 0, ko);
+		diag = beside;
 	}
-	n_sites = n;
-	sites = shared(n * sizeof(*sites));
-	memcpy(sites, list, n * sizeof(*sites));
+	n = read_sites_of(ko, "rill", &list, 0);
+	if (n > 0)
+		n = read_sites_of(diag, "rill_diag", &list, n);
+	if (n > 0) {
+		n_sites = n;
+		sites = shared(n * sizeof(*sites));
+		memcpy(sites, list, n * sizeof(*sites));
+	}
 	free(list);
 }
 
@@ -378,6 +417,8 @@ int main(int argc, char **argv)
 		ksft_exit_fail_msg("%s, but this is a debug kernel\n", why);
 	if (rt_rill_family() < 0)
 		ksft_exit_fail_msg("rill.ko is not loaded\n");
+	if (!load_diag())
+		ksft_exit_fail_msg("rill_diag.ko is not loaded\n");
 	make_jobs(pattern);
 	read_sites();
 	tally = shared(sizeof(*tally));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The places of the module from which a fault can come: read from rill.ko itself,
- * so that none can be forgotten.
+ * The places of the modules from which a fault can come: read from rill.ko and
+ * rill_diag.ko themselves, so that none can be forgotten.
  *
- * Each call of the module to something outside it is a relocation.  Whatever the
+ * Each call of a module to something outside it is a relocation.  Whatever a
  * module calls is in the table below: it may fail for want of memory, or copies
  * from or to a program's memory (or something that it calls does); or nothing of
  * that kind can happen.  What is in neither is an error: look at it, and add it.
@@ -29,7 +29,10 @@ static const char * const faulty[] = {
 	"sk_filter_trim_cap", "sk_filter", "seq_open*",
 	"single_open*", "__seq_open_private", "security_*alloc*", "sock_register",
 	"__scm_send", "scm_fp_dup", "receive_fd*", "kstrtou*_from_user",
-	"tracepoint_probe_register*", "unix_*",
+	"tracepoint_probe_register*", "unix_*", "__netlink_dump_start",
+	"netlink_unicast", "nlmsg_notify",
+	/* a signal's description */
+	"send_sig*", "sock_wake_async", "kill_fasync", "kill_pid*",
 	/* a program's memory */
 	"should_fail_usercopy", "_copy_from_user", "_copy_to_user", "copy_from_user*",
 	"copy_to_user*", "_copy_from_iter*", "_copy_to_iter*", "copy_from_iter*",
@@ -42,50 +45,93 @@ static const char * const faulty[] = {
 
 /* A word copied by get_user() or put_user(): no injection there, see .word. */
 static const char * const words[] = {
-	"__get_user_*", "__put_user_*", "raw_copy_from_user", "raw_copy_to_user",
+	"__get_user_[0-9]*", "__put_user_[0-9]*", "raw_copy_from_user", "raw_copy_to_user",
 };
 
-/* Neither. */
+/*
+ * Neither: what the modules call in the kernels with fault injection, 7.2-uml and
+ * 7.2-debug, each by its name.  A call that is new is said to be, whatever it looks
+ * like.
+ *
+ * Some allocate, but never for the caller: the signals, timers and works of
+ * CONFIG_DEBUG_OBJECTS are told to a pool of its own, and a tracepoint writes to a
+ * ring that is there.
+ */
 static const char * const harmless[] = {
-	"*free*", "*lock*", "*mutex*", "*spin*", "*rcu*", "*wait*", "*wake*",
-	"__list_*", "__warn*", "warn_slowpath*", "_printk", "printk*", "panic",
-	"*refcount*", "release_sock", "*_get_uid*", "mem*", "str*", "snprintf", "scnprintf",
-	"vsnprintf", "__cond_resched*", "*schedule*", "*preempt*", "jiffies*",
-	"*_work*", "work_*", "irq_*", "*timer*", "timer_*", "ktime_*",
-	"sched_clock*", "local_clock*", "cpu_*", "__cpu_*", "nr_cpu_ids", "*percpu_wq",
-	"system_*wq", "param_ops_*", "sysctl_*", "kmalloc_caches", "find_get_pid",
-	"find_vpid", "put_pid", "pid_vnr", "__task_pid_nr_ns", "task_active_pid_ns",
-	"get_pid*", "__put_cred", "from_k?id*", "make_k?id", "in_group_p",
-	"ns_capable", "capable", "iov_iter_*", "nosteal_pipe_buf_ops", "add_to_pipe",
-	"remove_proc_entry", "proto_unregister", "unregister_*", "sock_unregister",
-	"rhashtable_destroy", "*rht_bucket_nested", "seq_*", "send_sig*",
-	"single_task_running", "sk_set_peek_off", "sk_skb_reason_drop",
-	"skb_put", "skb_set_owner_w", "sock_init_data*", "sock_no_*",
-	"sock_prot_inuse_get", "sock_wake_async", "sk_error_report", "sock_i_*",
-	"security_sk_clone", "security_sk_*free*", "lockdep*", "__lockdep*",
-	"debug_*", "__debug_*", "__init_*", "init_*", "*key_init*",
-	"__asan_*", "__kasan*", "kasan_*", "__tsan_*", "__kcsan_*", "kcsan_*",
-	"__kmsan_*", "__ubsan_*", "__sanitizer_*", "__fentry__", "__x86_*",
-	"__stack_chk_*", "__ref_stack*", "__SC*", "__SCT*", "__tracepoint_*",
-	"__traceiter_*", "trace_*", "__trace_*", "bpf_trace*", "perf_*",
-	"event_triggers_*", "__bpf_*", "__per_cpu_offset", "*_per_cpu*", "this_cpu_*",
-	"pcpu_hot", "current_task", "cpu_tasks", "const_*", "task_size",
-	"um_*", "uml_*", "unblock_signals", "block_signals", "mem_map", "vmemmap_base",
-	"page_offset_base", "phys_base", "vmalloc_base", "physical_mask",
-	"__sw_hweight*", "__bug*", "__fortify*", "fortify_*", "__copy_overflow",
-	"copy_overflow", "__check_object_size", "usercopy_*",
-	"validate_usercopy_range", "consume_skb", "__skb_*", "skb_*_tx_hash", "__might_*",
-	"net_ratelimit", "___ratelimit", "__ratelimit*", "__x64_*", "module_*",
-	"__this_module", "autoremove_*", "add_timer*", "*fput*", "fd_install",
-	"put_unused_fd", "get_unused_fd_flags", "file_*", "sock_from_file",
-	"__folio_put", "put_page*", "folio_*", "__page_*", "page_*", "dump_*",
-	"__SCK*", "__scm_destroy", "*static_key*", "static_call*", "jump_label*", "put_cred*",
-	"io_is_uring_fops", "__local_bh_*", "__x*thunk*", "hugetlb_*", "*sockaddr*",
-	"rtnl_*", "kobject_*", "__memcpy*", "__memset*", "*memcg*", "obj_cgroup*",
-	"ref_tracker_*", "__netdev_*", "skb_release_*", "skb_free_*",
-	"user_*", "free_uid", "alloc_uid", "put_net*", "__put_net", "net_ns_*",
-	"init_*", "sock_queue_*", "cookie_*", "__sock_gen_cookie", "get_random_*",
-	"vbin_printf", "hash_*", "jhash*", "__siphash*", "siphash*", "task_*",
+	/* memory and references given back */
+	"__folio_put", "__put_cred", "__put_user_ns", "__scm_destroy", "consume_skb",
+	"free_percpu", "kfree", "kvfree", "put_pid", "put_pid_ns", "sk_free",
+	"sk_skb_reason_drop",
+	/* locks, waiting and waking */
+	"__cond_resched", "__init_waitqueue_head", "__raw_spin_lock_init",
+	"__rcu_read_lock", "__rcu_read_unlock", "__wake_up", "__wake_up_sync_key",
+	"_mutex_lock_killable", "_mutex_trylock_nest_lock", "_raw_spin_lock",
+	"_raw_spin_lock_bh", "_raw_spin_lock_irq", "_raw_spin_unlock",
+	"_raw_spin_unlock_bh", "_raw_spin_unlock_irq", "_raw_write_lock_bh",
+	"_raw_write_unlock_bh", "add_wait_queue", "autoremove_wake_function",
+	"finish_wait", "lock_sock_nested", "mutex_init_lockdep",
+	"mutex_lock_interruptible_nested", "mutex_unlock",
+	"preempt_schedule_notrace_thunk", "preempt_schedule_thunk",
+	"prepare_to_wait", "prepare_to_wait_exclusive", "refcount_warn_saturate",
+	"release_sock", "remove_wait_queue", "schedule_timeout",
+	"single_task_running", "wait_woken", "woken_wake_function",
+	/* lockdep and other checks */
+	"__SCT__WARN_trap", "__check_object_size", "__list_add_valid_or_report",
+	"__list_del_entry_valid_or_report", "__might_fault", "__might_resched",
+	"__srcu_check_read_flavor", "debug_lockdep_rcu_enabled", "debug_locks",
+	"dump_page", "lock_acquire", "lock_is_held_type", "lock_release",
+	"lockdep_init_map_type", "lockdep_rcu_suspicious",
+	"lockdep_rht_bucket_is_held", "lockdep_rht_mutex_is_held",
+	"lockdep_set_lock_cmp_fn", "panic", "rcu_is_watching", "rcu_lock_map",
+	"rcu_read_lock_any_held", "rcu_read_lock_held", "rcu_read_lock_sched_held",
+	"rcu_sched_lock_map", "validate_usercopy_range", "warn_slowpath_fmt",
+	/* work */
+	"cancel_delayed_work_sync", "irq_work_queue", "queue_delayed_work_on",
+	"system_percpu_wq",
+	/* who somebody is, and what he may */
+	"__task_pid_nr_ns", "capable", "find_get_pid", "from_kgid",
+	"from_kgid_munged", "from_kuid", "from_kuid_munged", "in_group_p",
+	"make_kgid", "make_kuid", "ns_capable", "pid_nr_ns", "pid_vnr",
+	"task_active_pid_ns",
+	/* sockets, messages, pipes */
+	"add_to_pipe", "iov_iter_advance", "iov_iter_bvec", "iov_iter_revert",
+	"nosteal_pipe_buf_ops", "skb_put", "skb_set_owner_w", "skb_trim",
+	"sock_from_file", "sock_init_data", "sock_prot_inuse_get",
+	/* netlink: into a message that is there */
+	"__nla_parse", "__nlmsg_put", "do_trace_netlink_extack", "nla_put",
+	"nla_strscpy", "sock_diag_put_meminfo", "sock_diag_save_cookie",
+	/* sock_diag_register() stores a pointer, if there is none */
+	"sock_diag_register", "sock_diag_unregister",
+	/* a module's places are its own */
+	"rill_family", "rill_sock_next", "rill_view_creds", "rill_view_get",
+	"rill_view_put",
+	/* what comes and goes with the module */
+	"proto_unregister", "remove_proc_entry", "rhashtable_destroy",
+	"__rht_bucket_nested", "rht_bucket_nested", "sock_unregister",
+	"unregister_net_sysctl_table", "unregister_pernet_subsys",
+	/* text */
+	"_printk", "memcmp", "memcpy", "memset", "seq_printf", "seq_write",
+	"snprintf", "strlen", "strncmp",
+	/* time, processors, where memory lies */
+	"__cpu_online_mask", "__cpu_possible_mask", "__per_cpu_offset",
+	"__preempt_count", "cpu_number", "cpu_tasks", "current_task", "jiffies",
+	"kmalloc_caches", "ktime_get_with_offset", "local_clock", "mem_map",
+	"page_offset_base", "sched_clock", "task_size", "this_cpu_off",
+	"um_get_signals", "um_set_signals", "uml_curr_cpu", "uml_physmem",
+	"vmemmap_base",
+	/* tracepoints */
+	"__trace_trigger_soft_disabled", "perf_trace_buf_alloc",
+	"perf_trace_run_bpf_submit", "trace_event_buffer_commit",
+	"trace_event_buffer_reserve", "trace_event_printf", "trace_handle_return",
+	"trace_hardirqs_off", "trace_hardirqs_on", "trace_print_symbols_seq",
+	"trace_raw_output_prep", "tracepoint_srcu",
+};
+
+/* What the compiler puts in, by families of names that are the compiler's own. */
+static const char * const compilers[] = {
+	"__asan_*", "__kasan_check_*", "__tsan_*", "__kcsan_check_access",
+	"__ubsan_handle_*", "__sanitizer_cov_*", "__x86_indirect_thunk_*",
+	"__x86_return_thunk", "__fentry__", "__stack_chk_fail",
 };
 
 /* Places where nothing is injected, and why. */
@@ -99,6 +145,8 @@ static const struct {
 	{ "rill_init", "*", "made to fail by failload.sh" },
 	{ "rill_name_insert*", "rht_bucket_nested_insert",
 	  "only while the table in use is nested: in between two runs of the core's worker" },
+	{ "rill_msg_send*", "sock_wake_async",
+	  "only where room comes in between EAGAIN and the wish to hear of some" },
 	{ "rill_net_init", "register_*", "made to fail by failload.sh" },
 	{ "rill_*", "sock_register", "asks for no memory; module.sh has it taken" },
 };
@@ -138,6 +186,14 @@ static bool is_in(const char *sym, const char * const *list, size_t n)
 		if (!fnmatch(list[i], sym, 0))
 			return true;
 	return false;
+}
+
+static bool is_harmless(const char *sym)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
+		if (!strcmp(harmless[i], sym))
+			return true;
+	return is_in(sym, compilers, ARRAY_SIZE(compilers));
 }
 
 #define R_X86_64_64	1
@@ -205,11 +261,11 @@ static const struct elf64_sym *elf_function(const struct elf *e, int section,
 }
 
 /* Where the section was loaded; 0: it is there no more. */
-static unsigned long section_base(const char *name)
+static unsigned long section_base(const char *module, const char *name)
 {
-	char path[128], buf[64];
+	char path[192], buf[64];
 
-	snprintf(path, sizeof(path), "/sys/module/rill/sections/%s", name);
+	snprintf(path, sizeof(path), "/sys/module/%s/sections/%s", module, name);
 	if (rt_read_file(path, buf, sizeof(buf)) <= 0)
 		return 0;
 	return strtoul(buf, NULL, 16);
@@ -283,15 +339,20 @@ static bool has_injection(const struct elf *e, const struct elf64_rela *r, size_
 	return false;
 }
 
-static int scan(struct elf *e, int rela, struct ft_site **sites, int count)
+static int scan(struct elf *e, int rela, const char *module, struct ft_site **sites,
+		int count)
 {
 	int section = e->sh[rela].sh_info, bad = 0;
 	const char *name = e->names + e->sh[section].sh_name;
 	const unsigned char *text = (void *)(e->data + e->sh[section].sh_offset);
 	const struct elf64_rela *r = (void *)(e->data + e->sh[rela].sh_offset);
 	size_t n = e->sh[rela].sh_size / sizeof(*r);
-	unsigned long base = section_base(name);
+	unsigned long base = section_base(module, name);
 
+	if (!base && strncmp(name, ".init", 5)) {
+		printf("# nobody knows where %s has its %s\n", module, name);
+		return -EUNATCH;
+	}
 	for (size_t i = 0; i < n; i++) {
 		const struct elf64_sym *sym = &e->sym[ELF64_R_SYM(r[i].r_info)];
 		const char *callee = e->str + sym->st_name;
@@ -303,15 +364,15 @@ static int scan(struct elf *e, int rela, struct ft_site **sites, int count)
 			continue;
 		word = is_in(callee, words, ARRAY_SIZE(words));
 		faults = is_in(callee, faulty, ARRAY_SIZE(faulty));
-		if (!word && !faults && is_in(callee, harmless, ARRAY_SIZE(harmless)))
-			continue;
 		/* A table of caches, not a function. */
 		if (!strcmp(callee, "kmalloc_caches"))
 			continue;
+		if (!word && !faults && is_harmless(callee))
+			continue;
 		fn = elf_function(e, section, r[i].r_offset);
 		if (!word && !faults) {
-			printf("# %s calls %s: say in failnth's tables what that is\n",
-			       fn ? e->str + fn->st_name : name, callee);
+			printf("# %s: %s calls %s: say in failnth's tables what that is\n",
+			       module, fn ? e->str + fn->st_name : name, callee);
 			bad++;
 			continue;
 		}
@@ -325,6 +386,7 @@ static int scan(struct elf *e, int rela, struct ft_site **sites, int count)
 			return -ENOMEM;
 		s = &(*sites)[count++];
 		memset(s, 0, sizeof(*s));
+		s->module = module;
 		snprintf(s->func, sizeof(s->func), "%.*s", 63,
 			 fn ? e->str + fn->st_name : name);
 		s->func[strcspn(s->func, ".")] = '\0';
@@ -338,19 +400,21 @@ static int scan(struct elf *e, int rela, struct ft_site **sites, int count)
 	return bad ? -EUNATCH : count;
 }
 
-int ft_sites_read(const char *ko, struct ft_site **sites)
+int ft_sites_read(const char *ko, const char *module, struct ft_site **sites,
+		  int count)
 {
 	struct elf e = { 0 };
-	int count = elf_open(&e, ko), bad = 0;
+	int bad = 0, err = elf_open(&e, ko);
 
-	*sites = NULL;
+	if (err)
+		count = err;
 	for (int i = 0; count >= 0 && i < e.eh->e_shnum; i++) {
 		int n;
 
 		if (e.sh[i].sh_type != SHT_RELA ||
 		    !(e.sh[e.sh[i].sh_info].sh_flags & SHF_EXECINSTR))
 			continue;
-		n = scan(&e, i, sites, count);
+		n = scan(&e, i, module, sites, count);
 		if (n == -EUNATCH)
 			bad = n;
 		else
