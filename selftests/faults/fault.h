@@ -181,6 +181,13 @@ int ft_sites_read(const char *ko, const char *module, struct ft_site **sites,
 		  int count);
 const char *ft_site_missed(const struct ft_site *s);
 
+/* ---- log.c ---- */
+
+int ft_log_open(void);
+bool ft_log_clean(bool shortage);
+void ft_leaks_played(pid_t pid, const char *name);
+int ft_leaks(void);
+
 /* ---- load.c ---- */
 
 int ft_load_main(const char *ko);

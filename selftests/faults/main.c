@@ -14,6 +14,9 @@
  * RILL_DEBUG_KERNEL=1 says that it has to work.  RILL_KO is the path of rill.ko,
  * beside which rill_diag.ko lies, if RILL_DIAG_KO does not say where else.
  * Nobody else may use fault injection meanwhile.
+ *
+ * After each scenario the kernel's log is looked at, and in the end for what
+ * nobody freed: both name the scenario.
  */
 #include "fault.h"
 #include "rill_test_diag.h"
@@ -220,8 +223,8 @@ static int play_site(struct ft_site *s)
 /* ---- the parent ---- */
 
 /* In a process of its own, which is not waited for forever. */
-static bool in_child(int (*fn)(const struct job *j), const struct job *j,
-		     struct ft_site *s)
+static bool run_child(int (*fn)(const struct job *j), const struct job *j,
+		      struct ft_site *s)
 {
 	long long end = rt_now_ms() + CHILD_MS;
 	int status = 0;
@@ -238,6 +241,7 @@ static bool in_child(int (*fn)(const struct job *j), const struct job *j,
 	}
 	if (pid < 0)
 		return false;
+	ft_leaks_played(pid, j ? j->name : s->func);
 	while (!waitpid(pid, &status, WNOHANG)) {
 		if (rt_now_ms() < end) {
 			rt_pause();
@@ -251,6 +255,15 @@ static bool in_child(int (*fn)(const struct job *j), const struct job *j,
 	if (WIFSIGNALED(status))
 		printf("# killed by signal %d\n", WTERMSIG(status));
 	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* The kernel had nothing bad to say either. */
+static bool in_child(int (*fn)(const struct job *j), const struct job *j,
+		     struct ft_site *s)
+{
+	bool ok = run_child(fn, j, s);
+
+	return ft_log_clean(false) && ok;
 }
 
 static void add(struct tally *sum)
@@ -347,6 +360,16 @@ static void test_slabs(long stream, long msg)
 	ksft_test_result(ok, "no socket is left in a slab\n");
 }
 
+static void test_leaks(void)
+{
+	int n = ft_leaks();
+
+	if (n == -ENOENT)
+		ksft_test_result_skip("no kmemleak in this kernel\n");
+	else
+		ksft_test_result(!n, "no memory is lost: %d\n", n);
+}
+
 /* Asked, the core loads it. */
 static bool load_diag(void)
 {
@@ -427,6 +450,8 @@ int main(int argc, char **argv)
 		ksft_exit_fail_msg("rill.ko is not loaded\n");
 	if (!load_diag())
 		ksft_exit_fail_msg("rill_diag.ko is not loaded\n");
+	if (ft_log_open())
+		ksft_exit_fail_msg("/dev/kmsg: %m\n");
 	make_jobs(pattern);
 	read_sites();
 	tally = shared(sizeof(*tally));
@@ -439,13 +464,14 @@ int main(int argc, char **argv)
 	stream = slab_objects("RILL");
 	msg = slab_objects("RILL-MSG");
 
-	ksft_set_plan((only_sites ? 0 : n_jobs) + (pattern ? 0 : 1) + 1);
+	ksft_set_plan((only_sites ? 0 : n_jobs) + (pattern ? 0 : 1) + 2);
 	if (!only_sites)
 		test_scenarios(&sum);
 	if (!pattern)
 		test_sites(&of_sites);
 	ft_inject_restore();
 	test_slabs(stream, msg);
+	test_leaks();
 	printf("# scenarios: %u\n", n_jobs);
 	say_tally("scenarios", &sum);
 	say_tally("places", &of_sites);
