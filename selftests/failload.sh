@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Loading the module with each step of its init failing, see faults/load.c; a
+# Loading the modules with each step of their init failing, see faults/load.c; a
 # script so that it stands with those that load and unload the module.
 #
 # Runs as root in a test VM.  Environment:
 #	RILL_KO			rill.ko (without it: where modprobe finds it)
+#	RILL_DIAG_KO		rill_diag.ko (without it: beside rill.ko)
 #	RILL_DEBUG_KERNEL	1: a kernel without fault injection is a failure
 set -u
 
@@ -18,4 +19,4 @@ ko=${RILL_KO:-}
 helper=$(cat /proc/sys/kernel/modprobe)
 trap 'echo "$helper" >/proc/sys/kernel/modprobe' EXIT
 echo /bin/false >/proc/sys/kernel/modprobe
-"$here/failnth" --load "$ko"
+"$here/failnth" --load "$ko" "${RILL_DIAG_KO:-${ko%/*}/rill_diag.ko}"

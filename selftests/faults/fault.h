@@ -190,6 +190,6 @@ int ft_leaks(void);
 
 /* ---- load.c ---- */
 
-int ft_load_main(const char *ko);
+int ft_load_main(const char *ko, const char *diag_ko);
 
 #endif /* FAULT_H */

@@ -1,20 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loading the module, with each step of its beginning failing: the n-th
+ * Loading the modules, with each step of their beginning failing: the n-th
  * allocation of all that finit_module() does below do_one_initcall(), that is of
  * the module's own init, and then of the core around it.  After each nothing may
  * be left, and in the end it loads and works.
+ *
+ * rill_diag.ko's init asks for nothing, so no fault comes from it: that is tested,
+ * too.
  */
 #include "fault.h"
+#include "rill_test_diag.h"
 
 #define MOST	20000
 
-/* The steps of rill_init() and of its part for each namespace. */
+struct module {
+	const char	*name;
+	const char	*path;
+	int		ko;
+	int		(*left)(void *unused);
+	int		(*works)(void *unused);
+};
+
+/* The steps of rill_init() and of its part for each namespace; of rill_diag_init(). */
 static const struct {
 	const char	*func;		/* faults below it */
 	const char	*what;
 	bool		goes_on;	/* it asks again until it has what it needs */
 	bool		on_demand;	/* of the core: RILL_FAULTS_ALL=1 */
+	bool		diag;		/* of rill_diag.ko, with rill.ko loaded */
+	bool		none;		/* it has nothing to ask for */
 } steps[] = {
 	{ .func = "proto_register", .what = "the slabs (proto_register)" },
 	{ .func = "register_pernet_operations", .what = "the namespaces (register_pernet_subsys)" },
@@ -26,6 +40,10 @@ static const struct {
 	{ .func = "proc_create_net_single", .what = "/proc/net/rill_stat" },
 	{ .func = "do_one_initcall", .what = "all of the module's init" },
 	{ .func = NULL, .what = "all of finit_module()", .on_demand = true },
+	{ .func = "do_one_initcall", .what = "rill_diag.ko: all of the module's init",
+	  .diag = true, .none = true },
+	{ .func = NULL, .what = "rill_diag.ko: all of finit_module()", .diag = true,
+	  .on_demand = true },
 };
 
 static bool in_file(const char *path, const char *word)
@@ -42,7 +60,7 @@ static bool in_file(const char *path, const char *word)
 	return found;
 }
 
-static int check_nothing(void *unused)
+static int left_of_rill(void *unused)
 {
 	static const char * const paths[] = {
 		"/proc/net/rill", "/proc/net/rill_stat", "/proc/sys/net/rill",
@@ -65,11 +83,6 @@ static int check_nothing(void *unused)
 	return 0;
 }
 
-static bool left(void)
-{
-	return ft_guard(check_nothing, NULL);
-}
-
 /*
  * The core prints a stack where it cannot make a slab, or has no pages for
  * vmalloc(): between these lines that is excused (scripts/guest/init.c).
@@ -79,19 +92,19 @@ static int bracket(const char *line)
 	return rt_write_file("/dev/kmsg", line);
 }
 
-static long load(int ko)
+static long load(const struct module *m)
 {
-	return SYS(syscall(SYS_finit_module, ko, "", 0));
+	return SYS(syscall(SYS_finit_module, m->ko, "", 0));
 }
 
-static bool unload(void)
+static bool unload(const struct module *m)
 {
 	long long end = rt_now_ms() + RT_WAIT_MS;
 	long err;
 
 	/* A closed socket is freed with a grace period. */
 	do {
-		err = SYS(syscall(SYS_delete_module, "rill", O_NONBLOCK));
+		err = SYS(syscall(SYS_delete_module, m->name, O_NONBLOCK));
 		if (err != -EAGAIN)
 			break;
 		rt_pause();
@@ -99,7 +112,7 @@ static bool unload(void)
 	return !err || err == -ENOENT;
 }
 
-static int check_works(void *unused)
+static int rill_works(void *unused)
 {
 	char c = 0;
 	int fd[2];
@@ -114,9 +127,55 @@ static int check_works(void *unused)
 	return 0;
 }
 
-static bool works(void)
+/* How many sockets a dump tells. */
+static int ask_diag(void)
 {
-	return !ft_guard(check_works, NULL);
+	struct dg_ask ask;
+
+	dg_init(&ask);
+	ask.req.rdr_family = RILL_FAMILY_DEFAULT;
+	return dg_count(&ask);
+}
+
+/* Nothing of it, and nothing that holds rill.ko. */
+static int left_of_diag(void *unused)
+{
+	char refs[32];
+
+	(void)unused;
+	FT_CHECK(!in_file("/proc/modules", "rill_diag"));
+	FT_CHECK_EQ(-1, access("/sys/module/rill_diag", F_OK));
+	FT_CHECK(rt_read_file("/sys/module/rill/refcnt", refs, sizeof(refs)) > 0);
+	FT_CHECK_EQ(0, atoi(refs));
+	FT_CHECK_EQ(-ENOENT, ask_diag());
+	return 0;
+}
+
+static int diag_works(void *unused)
+{
+	int fd[2];
+
+	(void)unused;
+	FT_CHECK_EQ(0, SYS(socketpair(RILL_FAMILY_DEFAULT, SOCK_STREAM, 0, fd)));
+	FT_CHECK_EQ(2, ask_diag());
+	close(fd[0]);
+	close(fd[1]);
+	/* Sockets hold rill.ko until they are freed. */
+	FT_CHECK(RT_UNTIL(!rt_counter("sockets")));
+	return 0;
+}
+
+static struct module rill = { "rill", NULL, -1, left_of_rill, rill_works };
+static struct module diag = { "rill_diag", NULL, -1, left_of_diag, diag_works };
+
+static bool left(const struct module *m)
+{
+	return ft_guard(m->left, NULL);
+}
+
+static bool works(const struct module *m)
+{
+	return !ft_guard(m->works, NULL);
 }
 
 /* What a load may fail with when memory is short, or a copy. */
@@ -129,8 +188,8 @@ static bool allowed(long err)
  * Not where the core adds a slab to sysfs: it goes on without, and stumbles when
  * that slab is destroyed (kobject_put() of what was never initialised, 7.2).
  */
-static bool test_step(int ko, const char *func, unsigned long *failed,
-		      unsigned long *injected)
+static bool test_step(const struct module *m, const char *func,
+		      unsigned long *failed, unsigned long *injected)
 {
 	struct ft_range range, core;
 	unsigned int n;
@@ -148,7 +207,7 @@ static bool test_step(int ko, const char *func, unsigned long *failed,
 	for (n = 1; hit && n <= MOST; n++) {
 		if (ft_nth_begin(nth, n))
 			return false;
-		err = load(ko);
+		err = load(m);
 		hit = ft_nth_end(nth);
 		*injected += hit;
 		if (err) {
@@ -157,34 +216,75 @@ static bool test_step(int ko, const char *func, unsigned long *failed,
 				printf("# fault %u: loading gave %ld\n", n, err);
 				return false;
 			}
-			if (left())
+			if (left(m))
 				return false;
 			continue;
 		}
 		/* A fault that it got over, or none. */
-		if (!works() || !unload() || left())
+		if (!works(m) || !unload(m) || left(m))
 			return false;
 	}
 	close(nth);
 	return n > 1 && n <= MOST;
 }
 
-int ft_load_main(const char *path)
+static void open_module(struct module *m, const char *path)
+{
+	m->path = path;
+	m->ko = open(path, O_RDONLY | O_CLOEXEC);
+	if (m->ko < 0)
+		ksft_exit_fail_msg("%s: %m\n", path);
+}
+
+static bool as_wanted(size_t i, unsigned long failed, unsigned long injected)
+{
+	if (steps[i].none)
+		return !injected && !failed;
+	if (steps[i].goes_on)
+		return injected && !failed;
+	/* Each step must have failed for once. */
+	return failed;
+}
+
+static void test_one(size_t i)
+{
+	const struct module *m = steps[i].diag ? &diag : &rill;
+	unsigned long failed = 0, injected = 0;
+	bool ok;
+
+	if (steps[i].on_demand && !getenv("RILL_FAULTS_ALL")) {
+		ksft_test_result_skip("%s: set RILL_FAULTS_ALL=1\n", steps[i].what);
+		return;
+	}
+	ok = (!steps[i].diag || !load(&rill)) &&
+	     test_step(m, steps[i].func, &failed, &injected);
+	if (!ok)
+		unload(m);
+	if (steps[i].diag)
+		ok &= unload(&rill) && !left(&rill);
+	ok &= ft_log_clean(true);
+	ksft_test_result(ok && as_wanted(i, failed, injected),
+			 "%s: %lu faults, of which %lu made loading fail\n",
+			 steps[i].what, injected, failed);
+}
+
+int ft_load_main(const char *path, const char *diag_path)
 {
 	const char *why = geteuid() ? "needs root" : ft_inject_setup();
 	bool was = in_file("/proc/modules", "rill");
-	int ko, hold, kid;
+	int hold, kid;
 
 	ksft_print_header();
 	if (why && !fault_expected())
 		ksft_exit_skip("%s\n", why);
 	if (why)
 		ksft_exit_fail_msg("%s, but this is a debug kernel\n", why);
-	ko = open(path, O_RDONLY | O_CLOEXEC);
-	if (ko < 0)
-		ksft_exit_fail_msg("%s: %m\n", path);
-	if (!unload())
+	open_module(&rill, path);
+	open_module(&diag, diag_path);
+	if (!unload(&diag) || !unload(&rill))
 		ksft_exit_fail_msg("rill is in use: %m\n");
+	if (ft_log_open())
+		ksft_exit_fail_msg("/dev/kmsg: %m\n");
 	/* A second namespace, so that the first has to be undone for it. */
 	hold = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (hold < 0 || unshare(CLONE_NEWNET))
@@ -193,31 +293,20 @@ int ft_load_main(const char *path)
 	if (kid < 0 || setns(hold, CLONE_NEWNET))
 		ksft_exit_fail_msg("not back in our namespace: %m\n");
 
-	ksft_set_plan(ARRAY_SIZE(steps) + 1);
+	ksft_set_plan(ARRAY_SIZE(steps) + 2);
 	if (bracket("rill-test: faults are injected from here\n"))
 		ksft_exit_fail_msg("/dev/kmsg: %m\n");
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		unsigned long failed = 0, injected = 0;
-		bool ok;
-
-		if (steps[i].on_demand && !getenv("RILL_FAULTS_ALL")) {
-			ksft_test_result_skip("%s: set RILL_FAULTS_ALL=1\n",
-					      steps[i].what);
-			continue;
-		}
-		ok = test_step(ko, steps[i].func, &failed, &injected);
-		/* Each step must have failed for once. */
-		ksft_test_result(ok && (steps[i].goes_on ? injected && !failed : failed),
-				 "%s: %lu faults, of which %lu made loading fail\n",
-				 steps[i].what, injected, failed);
-		if (!ok)
-			unload();
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		test_one(i);
 	bracket("rill-test: faults are injected to here\n");
 	ft_inject_restore();
-	ksft_test_result(!left() && !load(ko) && works() && unload() && !left(),
+	ksft_test_result(!left(&rill) && !load(&rill) && works(&rill) &&
+			 unload(&rill) && !left(&rill),
 			 "then it loads, works and unloads\n");
-	if (was && load(ko))
+	ksft_test_result(!load(&rill) && !left(&diag) && !load(&diag) && works(&diag) &&
+			 unload(&diag) && !left(&diag) && unload(&rill),
+			 "and so does rill_diag.ko\n");
+	if (was && load(&rill))
 		printf("# it cannot be loaded again\n");
 	ksft_finished();
 	return 0;

@@ -6,7 +6,7 @@
  * come from it.
  *
  *	failnth [--only PATTERN] [--sites] [--verbose]
- *	failnth --load rill.ko
+ *	failnth --load rill.ko rill_diag.ko
  *
  * Needs root, and a kernel with FAULT_INJECTION_DEBUG_FS, FAILSLAB,
  * FAIL_PAGE_ALLOC, FAULT_INJECTION_USERCOPY, FAIL_SKB_REALLOC and
@@ -428,8 +428,8 @@ int main(int argc, char **argv)
 	long stream, msg;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 3 && !strcmp(argv[1], "--load"))
-		return ft_load_main(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "--load"))
+		return ft_load_main(argv[2], argv[3]);
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--only") && i + 1 < argc)
 			pattern = argv[++i];
