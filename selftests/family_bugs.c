@@ -142,6 +142,8 @@ TEST_F(bug, backlog_count_leaked_by_failed_connects)
 	}
 	EXPECT_EQ(-EINPROGRESS, rt_connect(in_line, &a));
 	EXPECT_EQ(-ECONNREFUSED, rt_client(RT_RILL, type | SOCK_NONBLOCK, &a));
+	rd_say("%d connects failed for each of 3 reasons, %d left the line in each of 4 ways",
+	       FAILURES, FAILURES);
 	close(in_line);
 	close(lfd);
 	close(full[0]);
@@ -176,6 +178,7 @@ TEST_F(bug, unbind_imbalance_after_failed_connects)
 		}
 		EXPECT_EQ(-EADDRINUSE, rt_bound(family, type, &mine));
 	}
+	rd_say("%d rounds of %d connects that failed", i, family == RT_RILL ? 4 : 3);
 	if (family == RT_RILL) {
 		EXPECT_EQ(2, rt_counter("names"));
 		/* Refused in line: the listener goes. */
@@ -270,6 +273,7 @@ TEST_F(bug, stale_pointer_after_reconnect)
 		close(end);
 		close(seat);
 	}
+	rd_say("%d rounds", i);
 	EXPECT_TRUE(fb_gone(RT_RILL));
 }
 
@@ -311,6 +315,7 @@ TEST_F(bug, stale_place_in_line_of_a_new_listener)
 		close(end);
 		close(seat);
 	}
+	rd_say("%d rounds", i);
 	EXPECT_TRUE(fb_gone(RT_RILL));
 }
 
@@ -387,6 +392,7 @@ TEST_F(bug, embryos_of_a_closed_listener)
 			close(lfd);
 		close(other);
 	}
+	rd_say("closed in %d ways, with 4 in the queue and %d in line", how, n_line);
 	EXPECT_TRUE(fb_gone(family));
 }
 
@@ -447,6 +453,8 @@ static void listener_freed_under_a_lookup(struct __test_metadata *_metadata,
 			ASSERT_TRUE(RT_UNTIL(atomic_load(&s.found) > before));
 		ASSERT_EQ(0, SYS(close(fd)));
 	}
+	rd_say("%d holders came and went; found %d times, missed %d", i,
+	       atomic_load(&s.found), atomic_load(&s.missed));
 	/* One that was shut down stays where it is, and takes nobody. */
 	if (type != SOCK_DGRAM && family == RT_RILL) {
 		int found;
@@ -550,6 +558,7 @@ TEST_F(bug, double_teardown_after_peer_close_dup_and_fork)
 		close(up[0]);
 		close(up[1]);
 	}
+	rd_say("%d rounds", i);
 	EXPECT_TRUE(fb_gone(family));
 }
 

@@ -142,6 +142,7 @@ TEST_F(bug, datagram_poll_registered_on_a_dead_peer)
 		close(fd);
 		close(next);
 	}
+	rd_say("%d rounds", i);
 	end_of(self->fd);
 	EXPECT_TRUE(fb_gone(family));
 }
@@ -160,6 +161,7 @@ TEST_F(bug, partial_copies_leave_no_broken_message)
 	static const int sizes[] = { 4097, 6000, 20000, 60000 };
 	long page = sysconf(_SC_PAGESIZE), n, got;
 	bool stream = variant->type == SOCK_STREAM;
+	int holes = 0;
 	unsigned int i;
 	long hole;
 
@@ -221,8 +223,10 @@ TEST_F(bug, partial_copies_leave_no_broken_message)
 			EXPECT_EQ(0, memcmp(in, out + n, len - n));
 			EXPECT_EQ(0, rt_get_int(self->fd[1], SOL_SOCKET, SO_ERROR));
 			munmap(p, 20 * page);
+			holes++;
 		}
 	}
+	rd_say("%d holes in messages of %u sizes", holes, i);
 	EXPECT_TRUE(fb_talk(self->fd[0], self->fd[1]));
 	end_of(self->fd);
 	EXPECT_TRUE(fb_gone(variant->family));
@@ -270,7 +274,7 @@ TEST_F_TIMEOUT(bug, option_values_at_their_bounds, 60)
 	static const int refused[] = { -EINVAL, -EFAULT, -EDOM, -ENOPROTOOPT, -EPERM,
 				       -EOPNOTSUPP, -ENOMEM };
 	int buf[16], fd[2];
-	unsigned int o, v, l, i, k;
+	unsigned int o, v, l, i, k, tried = 0;
 	socklen_t len;
 	long ret;
 
@@ -312,11 +316,14 @@ TEST_F_TIMEOUT(bug, option_values_at_their_bounds, 60)
 			rt_set_int(fd[i], SOL_SOCKET, SO_SNDBUF, 100000);
 			rt_set_int(fd[i], SOL_SOCKET, SO_RCVBUF, 100000);
 		}
+		tried++;
 		EXPECT_TRUE(fb_talk_both(fd[0], fd[1])) {
 			TH_LOG("after option %d of %d", options[o].name, options[o].level);
 		}
 		end_of(fd);
 	}
+	rd_say("%u options, each with %zu values of %zu lengths", tried, ARRAY_SIZE(vals),
+	       ARRAY_SIZE(lens));
 	end_of(self->fd);
 	EXPECT_TRUE(fb_gone(variant->family));
 }
@@ -366,6 +373,7 @@ TEST_F(bug, limits_shrunk_below_what_is_queued)
 		EXPECT_EQ(-EAGAIN, SYS(recv(fd[1], in, 1, MSG_DONTWAIT)));
 		EXPECT_EQ(POLLOUT, rt_events(fd[0], POLLOUT));
 		EXPECT_TRUE(fb_talk(fd[0], fd[1]));
+		rd_say("limits shrunk %d times below %ld bytes, all of which came", i, total);
 	}
 	end_of(fd);
 	EXPECT_TRUE(fb_gone(family));
@@ -466,6 +474,7 @@ TEST_F_TIMEOUT(bug, recvmmsg_against_close, 60)
 		close(fd[0]);
 		close(fd[1]);
 	}
+	rd_say("%d rounds", i);
 	EXPECT_TRUE(fb_gone(family));
 }
 
@@ -579,6 +588,7 @@ TEST_F(bug, uninitialised_address_bytes)
 		close(peer[0]);
 		close(peer[1]);
 	}
+	rd_say("%d ways to be told an address, of an end with a name and one without", WAYS);
 	EXPECT_TRUE(fb_gone(family));
 }
 

@@ -29,6 +29,22 @@
 
 /* errno_cover.sh reads the "errno:" tags of these programs; its head says how. */
 
+/* ---- figures ----------------------------------------------------------- */
+
+/* A figure, at once: a test ends by _exit(). */
+__attribute__((format(printf, 1, 2)))
+static inline void rd_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	printf("# ");
+	vprintf(fmt, ap);
+	printf("\n");
+	va_end(ap);
+	fflush(stdout);
+}
+
 /* ---- checks in a child process ----------------------------------------- */
 
 /* An EXPECT in a child would be lost: this says where it was, and exits. */
