@@ -8,7 +8,8 @@
  *
  * What the n-th bind() or connect() costs is compared with what the thousandth
  * does, the two turn by turn, so that what else the machine does hits both; the
- * medians count, and one of three tries has to be good.
+ * medians count, and one of three tries has to be good.  All three are made, and
+ * printed.
  */
 #include "rill_test_left.h"
 
@@ -30,10 +31,11 @@ static int new_netns(void)
 	return SYS(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
 }
 
-/* Room for so many descriptors, here and in the machine. */
+/* Room for so many descriptors, here and in the machine, beside rl_sysfs()'s. */
 static int raise_files(long n)
 {
-	struct rlimit rl = { .rlim_cur = n + 100, .rlim_max = n + 100 };
+	const rlim_t most = n + 100 + 2 * RL_SHRINKS;
+	struct rlimit rl = { .rlim_cur = most, .rlim_max = most };
 	char text[32];
 
 	if (rl_number("/proc/sys/fs/file-max") < 2 * n) {
@@ -103,13 +105,14 @@ FIXTURE_VARIANT_ADD(scale, dgram)
 FIXTURE_SETUP(scale)
 {
 	rl_unused();
-	rl_read(&self->before, true);
-	ASSERT_LE(0, self->before.refs);
 	for (int i = 0; i < 2; i++) {
 		self->c[i].lfd = -1;
 		self->c[i].ns = new_netns();
 		ASSERT_LE(0, self->c[i].ns);
 	}
+	/* With the namespaces, which stay. */
+	rl_read(&self->before, true);
+	ASSERT_LE(0, self->before.refs);
 }
 
 FIXTURE_TEARDOWN(scale)
@@ -148,16 +151,19 @@ static int crowd_pairs(struct crowd *c, int type, long n)
 		err = crowd_pair(c, type, c->fd + 2 * i);
 		c->n += !err;
 		if (n >= 20000 && (i + 1) % (n / 10) == 0)
-			rl_say("%ld of %ld pairs", i + 1, n);
+			rd_say("%ld of %ld pairs", i + 1, n);
 	}
 	if (err) {
-		rl_say("pair %ld: %s", i, strerror(-err));
+		rd_say("pair %ld: %s", i, strerror(-err));
 		return err;
 	}
 	rl_read(&is, true);
-	rl_say("%ld pairs: %ld bytes of memory each, %ld of them slab that cannot be reclaimed",
-	       n, (was.free_kb - is.free_kb) * 1024 / n,
+	rd_say("%ld pairs: slab that cannot be reclaimed %ld bytes a pair", n,
 	       (is.slab_kb - was.slab_kb) * 1024 / n);
+	/* Of few pairs that is what else the machine does. */
+	if (n >= 20000)
+		rd_say("%ld pairs: MemFree %ld bytes a pair", n,
+		       (was.free_kb - is.free_kb) * 1024 / n);
 	return rt_counter("sockets") == 2 * n + (c->lfd >= 0) ? 0 : -EBADMSG;
 }
 
@@ -234,7 +240,7 @@ static int compare_costs(struct crowd c[2], int type, const char *what,
 			 long long (*cost)(struct crowd *, int))
 {
 	static long long ns[2][TURNS];
-	int try, i, k, err;
+	int try, i, k, err, good = 0;
 
 	for (try = 0; try < TRIES; try++) {
 		long long few, many;
@@ -250,12 +256,12 @@ static int compare_costs(struct crowd c[2], int type, const char *what,
 		}
 		few = median(ns[0], TURNS);
 		many = median(ns[1], TURNS);
-		rl_say("%s beside %ld: %lld ns, beside %ld: %lld ns, %.2f times",
-		       what, c[0].n, few, c[1].n, many, (double)many / few);
-		if (many <= 2 * few)
-			return 1;
+		rd_say("%s beside %ld: %lld ns, beside %ld: %lld ns, %.2f times (%d of %d)",
+		       what, c[0].n, few, c[1].n, many, (double)many / few,
+		       try + 1, TRIES);
+		good |= many <= 2 * few;
 	}
-	return 0;
+	return good;
 }
 
 TEST_F_TIMEOUT(scale, pairs, MANY_S)
@@ -276,7 +282,7 @@ TEST_F_TIMEOUT(scale, pairs, MANY_S)
 		EXPECT_TRUE(RT_UNTIL(!rt_counter("sockets") && !rt_counter("names")));
 		EXPECT_EQ(0, rl_protocols());
 	}
-	EXPECT_TRUE(rl_back(&self->before, n / 4));
+	EXPECT_TRUE(rl_back(&self->before, RL_MORE));
 }
 
 static int crowd_names(struct crowd *c, int type, long n)
@@ -297,7 +303,7 @@ static int crowd_names(struct crowd *c, int type, long n)
 		if (i == n / 2)
 			c->a = a;
 		if (n >= 20000 && (i + 1) % (n / 10) == 0)
-			rl_say("%ld of %ld names", i + 1, n);
+			rd_say("%ld of %ld names", i + 1, n);
 	}
 	if (!err && type != SOCK_DGRAM) {
 		c->lfd = c->fd[n / 2];
@@ -322,7 +328,7 @@ TEST_F_TIMEOUT(scale, names, MANY_S)
 		ASSERT_EQ(0, in_netns(self->c[i].ns));
 		EXPECT_TRUE(RT_UNTIL(!rt_counter("sockets") && !rt_counter("names")));
 	}
-	EXPECT_TRUE(rl_back(&self->before, n / 4));
+	EXPECT_TRUE(rl_back(&self->before, RL_MORE));
 }
 
 /* ---- churn ---- */
@@ -371,17 +377,17 @@ TEST_F_TIMEOUT(scale, churn, MANY_S)
 	for (i = 0; i < n && !err; i++) {
 		err = churn_one(lfd, &a, variant->type, i & 3);
 		if ((i + 1) % tenth == 0)
-			rl_say("%ld of %ld connections", i + 1, n);
+			rd_say("%ld of %ld connections", i + 1, n);
 	}
 	ASSERT_EQ(0, err) {
 		TH_LOG("connection %ld", i);
 	}
 	EXPECT_EQ(n + 1000, rt_counter("connect_ok"));
 	EXPECT_EQ(n + 1000, rt_counter("accept_ok"));
-	EXPECT_TRUE(rl_back(&before, n / 100 + 100));
+	EXPECT_TRUE(rl_back(&before, RL_MORE / 2));
 	close(lfd);
-	EXPECT_TRUE(rl_back(&self->before, n / 100 + 100));
-	rl_say("%ld connect, accept and close", n);
+	EXPECT_TRUE(rl_back(&self->before, RL_MORE / 2));
+	rd_say("%ld connect, accept and close", n);
 }
 
 /* ---- flood ---- */
@@ -489,7 +495,7 @@ TEST_F_TIMEOUT(scale, flood, MANY_S)
 	}
 	EXPECT_EQ(0, atomic_load(&f.wrong));
 	EXPECT_EQ(0, rt_counter("waiting"));
-	rl_say("%ld requests served beside %lld connects to another: %lld in line, %lld refused",
+	rd_say("%ld requests served beside %lld connects to another: %lld in line, %lld refused",
 	       n, atomic_load(&f.calls), atomic_load(&f.in_line),
 	       atomic_load(&f.refused));
 	close(victim);
