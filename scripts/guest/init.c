@@ -350,11 +350,11 @@ static void open_port(void)
 }
 
 /*
- * A test that makes allocations fail may make the core say so with a stack.  It
- * brackets that with two lines of its own in the log, and then one "Call Trace:"
- * is excused for each line between them that begins such a report: a stack that
- * has no such line before it, and every other bad word, is as bad as ever, and so
- * is a bracket that is never closed.
+ * A test that makes allocations fail, by injection or in a full memory cgroup, may
+ * make the core say so with a stack.  It brackets that with two lines of its own in
+ * the log, and then one "Call Trace:" is excused for each line between them that
+ * begins such a report: a stack that has no such line before it, and every other bad
+ * word, is as bad as ever, and so is a bracket that is never closed.
  */
 #define EXCUSE_BEGIN	"rill-test: faults are injected from here"
 #define EXCUSE_END	"rill-test: faults are injected to here"
@@ -362,7 +362,11 @@ static void open_port(void)
 static const char * const excused_heads[] = {
 	"__kmem_cache_create_args(RILL", "kmem_cache_create_usercopy(RILL",
 	": vmalloc error: ", ": page allocation failure: ",
+	" invoked oom-killer: ",
 };
+
+/* It follows the stack of the last one; whom it kills it says in other words. */
+static const char excused_line[] = "Out of memory and no killable processes";
 
 static bool excusing, excused;
 
@@ -372,6 +376,8 @@ static bool is_excused(const char *text)
 		excusing = true;
 	if (strstr(text, EXCUSE_END))
 		excusing = false;
+	if (excusing && strstr(text, excused_line))
+		return true;
 	for (size_t i = 0; excusing && i < ARRAY_SIZE(excused_heads); i++) {
 		if (strstr(text, excused_heads[i])) {
 			excused = true;
