@@ -363,6 +363,7 @@ static const char * const excused_heads[] = {
 	"__kmem_cache_create_args(RILL", "kmem_cache_create_usercopy(RILL",
 	": vmalloc error: ", ": page allocation failure: ",
 	" invoked oom-killer: ",
+	"percpu: allocation failed, ",
 };
 
 /* It follows the stack of the last one; whom it kills it says in other words. */

@@ -39,6 +39,7 @@ struct ft_env {
 	long		state;		/* of the scenario's own */
 	struct rd_msg	msg;
 	bool		injected;
+	unsigned int	n;		/* the fault that is asked for, or 0 */
 };
 
 struct ft_scenario {
@@ -62,6 +63,13 @@ struct ft_scenario {
 	long		nr;
 	/* Only faults below this function of the kernel: a play is dear. */
 	const char	*only;
+	/*
+	 * One fault only, from this place of the module, of which the core logs a
+	 * stack: a function, and what it calls, both patterns.
+	 */
+	struct {
+		const char	*func, *callee;
+	} place;
 	/*
 	 * None below this one, which logs a stack for each fault, as if a real
 	 * one had been.
@@ -120,6 +128,8 @@ void ft_inject_restore(void);
 int ft_inject_only(const struct ft_range *range);
 /* And none made from below there; NULL: no such place. */
 int ft_inject_never(const struct ft_range *range);
+/* Also pages that need no address of the kernel's; a program's are such, too. */
+int ft_inject_highmem(bool on);
 /* This thread's: fail the n-th from now on.  A descriptor for the other two. */
 int ft_nth_open(void);
 int ft_nth_begin(int nth, unsigned int n);
@@ -152,6 +162,8 @@ int ft_check_received(struct ft_env *e, long ret);
 int ft_check_listener(struct ft_env *e, long ret);
 int ft_pass(int from, int to);
 int ft_quiet(int fd);
+int ft_take_cpu(void);
+int ft_give_cpu(void);
 
 /* Whether the kernel was built to have them: then nothing is skipped. */
 static inline bool fault_expected(void)
@@ -184,6 +196,7 @@ const char *ft_site_missed(const struct ft_site *s);
 /* ---- log.c ---- */
 
 int ft_log_open(void);
+int ft_log_excuse(bool begin);
 bool ft_log_clean(bool shortage);
 void ft_leaks_played(pid_t pid, const char *name);
 int ft_leaks(void);

@@ -148,3 +148,25 @@ int ft_check_listener(struct ft_env *e, long ret)
 	close(s);
 	return 0;
 }
+
+/* No worker of the kernel runs on it any more. */
+int ft_take_cpu(void)
+{
+	struct sched_param sp = { .sched_priority = 1 };
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	FT_TRY(SYS(sched_setaffinity(0, sizeof(one), &one)));
+	return SYS(sched_setscheduler(0, SCHED_FIFO, &sp));
+}
+
+int ft_give_cpu(void)
+{
+	struct sched_param sp = { 0 };
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	FT_TRY(SYS(sched_setscheduler(0, SCHED_OTHER, &sp)));
+	return SYS(sched_setaffinity(0, sizeof(all), &all));
+}

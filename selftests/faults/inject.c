@@ -60,6 +60,7 @@ void ft_inject_restore(void)
 	set("failslab", "ignore-gfp-wait", "Y");
 	set("fail_page_alloc", "ignore-gfp-wait", "Y");
 	set("fail_page_alloc", "min-order", "1");
+	ft_inject_highmem(false);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		set(kinds[i], "verbose", "2");
 }
@@ -94,6 +95,11 @@ int ft_inject_never(const struct ft_range *range)
 			err = set(kinds[i], "reject-start", start);
 	}
 	return err;
+}
+
+int ft_inject_highmem(bool on)
+{
+	return set("fail_page_alloc", "ignore-gfp-highmem", on ? "N" : "Y");
 }
 
 int ft_nth_open(void)

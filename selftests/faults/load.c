@@ -83,15 +83,6 @@ static int left_of_rill(void *unused)
 	return 0;
 }
 
-/*
- * The core prints a stack where it cannot make a slab, or has no pages for
- * vmalloc(): between these lines that is excused (scripts/guest/init.c).
- */
-static int bracket(const char *line)
-{
-	return rt_write_file("/dev/kmsg", line);
-}
-
 static long load(const struct module *m)
 {
 	return SYS(syscall(SYS_finit_module, m->ko, "", 0));
@@ -294,11 +285,11 @@ int ft_load_main(const char *path, const char *diag_path)
 		ksft_exit_fail_msg("not back in our namespace: %m\n");
 
 	ksft_set_plan(ARRAY_SIZE(steps) + 2);
-	if (bracket("rill-test: faults are injected from here\n"))
+	if (ft_log_excuse(true))
 		ksft_exit_fail_msg("/dev/kmsg: %m\n");
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		test_one(i);
-	bracket("rill-test: faults are injected to here\n");
+	ft_log_excuse(false);
 	ft_inject_restore();
 	ksft_test_result(!left(&rill) && !load(&rill) && works(&rill) &&
 			 unload(&rill) && !left(&rill),

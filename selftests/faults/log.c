@@ -42,6 +42,17 @@ int ft_log_open(void)
 	return lseek(kmsg, 0, SEEK_END) < 0 ? -errno : 0;
 }
 
+/*
+ * The core prints a stack where it cannot make a slab, or has no pages for
+ * vmalloc() or for a CPU: between two lines that is excused (scripts/guest/init.c).
+ */
+int ft_log_excuse(bool begin)
+{
+	return rt_write_file("/dev/kmsg",
+			     begin ? "rill-test: faults are injected from here\n" :
+				     "rill-test: faults are injected to here\n");
+}
+
 static bool has(const char *text, const char * const *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

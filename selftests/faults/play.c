@@ -167,7 +167,7 @@ static int play(void *data)
 int ft_play_once(const struct ft_scenario *sc, int type, unsigned int n,
 		 struct ft_play *result)
 {
-	struct ft_env e = { .type = type };
+	struct ft_env e = { .type = type, .n = n };
 	struct actor a = { .sc = sc, .env = &e, .n = n, .play = result };
 	static unsigned int names;
 	char name[64];

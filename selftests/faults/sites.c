@@ -138,10 +138,6 @@ static const char * const compilers[] = {
 static const struct {
 	const char *func, *callee, *why;
 } excuses[] = {
-	{ "*", "pcpu_alloc*",
-	  "the percpu allocator has memory in reserve and no injection" },
-	{ "*", "__alloc_percpu*",
-	  "the percpu allocator has memory in reserve and no injection" },
 	{ "rill_init", "*", "made to fail by failload.sh" },
 	{ "rill_name_insert*", "rht_bucket_nested_insert",
 	  "only while the table in use is nested: in between two runs of the core's worker" },
