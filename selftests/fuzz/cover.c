@@ -27,6 +27,7 @@
 #define TABLE		65536
 #define THREADS		(1 + FZ_HELPERS)
 #define CHILD_PCS	8192
+#define INIT_SEARCH	512
 /* Where KASLR may put a kernel, of which KCOV does not tell. */
 #define SLIDE_STEP	0x200000UL
 #define SLIDE_MAX	0x40000000UL
@@ -307,20 +308,55 @@ void fz_cover_child_end(void)
 		collect(child_area, CHILD_PCS);
 }
 
+/* Of the counts, moved so far, how many are points of the init section? */
+static unsigned int init_points(const atomic_ulong *pcs, uint64_t shift, bool add)
+{
+	unsigned int known = 0;
+
+	for (uint64_t i = 1; i <= pcs[0]; i++) {
+		int point = point_of(pcs[i] + shift);
+
+		if (point < 0 || strcmp(points[point].section, ".init.text"))
+			continue;
+		known++;
+		if (add)
+			run_add(point, point);
+	}
+	return known;
+}
+
+/* Where the init section begins to run: behind KASAN's constructors. */
+static uint64_t init_first(const atomic_ulong *pcs)
+{
+	for (uint64_t i = 1; i <= pcs[0]; i++) {
+		int point = point_of(pcs[i] + slide);
+
+		if (point >= 0 && !strcmp(points[point].section, ".init.text"))
+			return pcs[i] + slide;
+	}
+	return 0;
+}
+
 /*
- * A load that fails leaves no addresses.  It begins where one that succeeds does,
- * so its init section can be found; the rest is left out.
+ * A load that fails leaves no addresses.  Its init section is where the most of its
+ * points are found if it begins as that of a load which succeeds; the rest is left
+ * out.
  */
 static void collect_failed(const atomic_ulong *pcs, uint64_t first)
 {
-	uint64_t shift = first - pcs[1];
-	int point;
+	unsigned int most = 0;
+	uint64_t shift = 0;
 
-	for (uint64_t i = 1; first && i <= pcs[0]; i++) {
-		point = point_of(pcs[i] + shift);
-		if (point >= 0 && !strcmp(points[point].section, ".init.text"))
-			run_add(point, point);
+	for (uint64_t i = 1; first && i <= pcs[0] && i <= INIT_SEARCH; i++) {
+		unsigned int known = init_points(pcs, first - pcs[i], false);
+
+		if (known > most) {
+			most = known;
+			shift = first - pcs[i];
+		}
 	}
+	if (most)
+		init_points(pcs, shift, true);
 }
 
 static int load(int fd, const char *params)
@@ -331,7 +367,7 @@ static int load(int fd, const char *params)
 /* Once out, once in; between, a load with these parameters must fail. */
 static int reload(int fd, atomic_ulong *pcs, const char *refused, int squat)
 {
-	static uint64_t first;	/* what a load begins with */
+	static uint64_t first;	/* what its init section begins with */
 	int ret;
 
 	points_place(true);
@@ -356,8 +392,8 @@ static int reload(int fd, atomic_ulong *pcs, const char *refused, int squat)
 		return -errno;
 	pcs[0] = 0;
 	ret = load(fd, "");
-	first = pcs[0] ? pcs[1] : 0;
 	points_place(true);
+	first = init_first(pcs);
 	collect(pcs, FZ_PCS);
 	return ret;
 }
