@@ -178,7 +178,7 @@ int fz_cover_load(const char *path)
 	return 0;
 }
 
-/* Lines as "FUNCTION: PART OF THE LINE -- WHY"; * for any. */
+/* Lines as "FUNCTION[@OUTERMOST]: PART OF THE LINE -- WHY"; * for any. */
 int fz_cover_reasons(const char *text)
 {
 	char *all = strdup(text), *save, *line;
@@ -516,6 +516,28 @@ void fz_cover_map(uint8_t *map)
 	}
 }
 
+/* "F", wherever it is inlined; "F@OUTERMOST"; or "*" for F. */
+static bool is_of(const struct point *p, const char *want)
+{
+	const char *in = strchr(p->function, '@'), *at = strchr(want, '@');
+	size_t own = in ? (size_t)(in - p->function) : strlen(p->function);
+	size_t len = at ? (size_t)(at - want) : strlen(want);
+
+	if (at && strcmp(at + 1, in ? in + 1 : p->function))
+		return false;
+	return (len == 1 && *want == '*') || (len == own && !strncmp(want, p->function, len));
+}
+
+/* A part that ends with $ is the end of the line. */
+static bool has(const char *text, const char *part)
+{
+	size_t all = strlen(text), len = strcspn(part, "$");
+
+	if (!part[len])
+		return strstr(text, part);
+	return len <= all && !strncmp(text + all - len, part, len);
+}
+
 static const char *reason_of(const struct point *p)
 {
 	const char *why = NULL;
@@ -523,9 +545,9 @@ static const char *reason_of(const struct point *p)
 	for (unsigned int i = 0; i < nreasons; i++) {
 		struct reason *r = &reasons[i];
 
-		if (strcmp(r->function, "*") && strcmp(r->function, p->function))
+		if (!is_of(p, r->function))
 			continue;
-		if (strcmp(r->text, "*") && !strstr(p->text, r->text))
+		if (strcmp(r->text, "*") && !has(p->text, r->text))
 			continue;
 		r->used = true;
 		if (!why)
