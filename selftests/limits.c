@@ -294,7 +294,7 @@ static long full_splice_in(struct full *f, int i)
 	return SYS(splice(f->in[0], NULL, f->to[0], NULL, 512, SPLICE_F_NONBLOCK));
 }
 
-/* As many as an empty pipe has places for, and one more. */
+/* An empty pipe has places for them. */
 static long full_splice_out(struct full *f, int i)
 {
 	return i < 9 ? SYS(splice(f->fd[1], NULL, f->out[1], NULL, PIECE,

@@ -19,8 +19,12 @@
 #define RL_SHRINKS	128
 #define RL_SETTLE_MS	RT_WAIT_MS
 
-/* So many objects of other caches come and go beside, however many the turns. */
+/*
+ * So many objects of other caches come and go beside, however many the turns; and of
+ * those that are looked at for lost references.
+ */
 #define RL_MORE		300
+#define RL_REFERENCES	40
 
 struct rl_left {
 	long			refs;		/* of the module, by sockets mostly */
@@ -237,12 +241,26 @@ static inline bool rl_counts_same(const struct rl_left *a, const struct rl_left 
 }
 
 /*
- * Says which caches have so many more objects than before, and how many caches; of
- * the family's own, one more is too many.
+ * How many objects more than before are too many; of the family's own, one is.  The
+ * slab that a CPU takes from counts as used, all of it, and to look takes from some
+ * after the caches were shrunk.
  */
+static inline long rl_too_many(const char *name, long slab, bool exact, long more)
+{
+	long at_hand = slab * sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (exact && rl_of_family(name))
+		return 1;
+	if (exact && rl_of_reference(name))
+		return RL_REFERENCES;
+	return more < LONG_MAX - at_hand ? more + at_hand : more;
+}
+
+/* Says which caches have too many objects more than before, and how many caches. */
 static inline int rl_slabs_grown(const struct rl_left *before,
 				 const struct rl_left *now, long more, bool tell)
 {
+	bool exact = before->exact && now->exact;
 	int i, grown = 0;
 
 	for (i = 0; i < now->n_caches; i++) {
@@ -250,19 +268,13 @@ static inline int rl_slabs_grown(const struct rl_left *before,
 		long was = rl_objects(before, name), most;
 
 		was = was < 0 ? 0 : was;
-		most = was;
-		/*
-		 * The slab that a CPU takes from counts as used, all of it; and to
-		 * look takes some, after the caches were shrunk.
-		 */
-		if (!rl_of_family(name) || !before->exact || !now->exact)
-			most += now->cache[i].slab * sysconf(_SC_NPROCESSORS_ONLN);
-		if (now->cache[i].objects - most < (rl_of_family(name) ? 1 : more))
+		most = rl_too_many(name, now->cache[i].slab, exact, more);
+		if (now->cache[i].objects - was < most)
 			continue;
 		grown++;
 		if (tell)
-			rd_say("slab %s: %ld, with those at hand at most %ld, -> %ld",
-			       name, was, most, now->cache[i].objects);
+			rd_say("slab %s: %ld -> %ld, where %ld more are too many", name,
+			       was, now->cache[i].objects, most);
 	}
 	return grown;
 }
