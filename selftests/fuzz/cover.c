@@ -398,18 +398,6 @@ static int reload(int fd, atomic_ulong *pcs, const char *refused, int squat)
 	return ret;
 }
 
-/* What the tracepoints told, as text: whoever reads it makes that. */
-static void read_trace(atomic_ulong *pcs)
-{
-	int fd = open("/sys/kernel/tracing/trace", O_RDONLY | O_CLOEXEC);
-	char text[4096];
-
-	for (int i = 0; i < 256 && fd >= 0 && read(fd, text, sizeof(text)) > 0; i++)
-		collect(pcs, FZ_PCS);
-	if (fd >= 0)
-		close(fd);
-}
-
 /*
  * Unload the module and load it again, with everything that this thread does
  * counted: what runs then, and for a namespace that comes and goes, no socket's
@@ -432,7 +420,6 @@ int fz_cover_reload(const char *ko, const char *squatter)
 	if (fd < 0 || !pcs)
 		return -errno;
 	fz_cover_begin();
-	read_trace(pcs);
 	reloading = true;
 	for (unsigned int i = 0; !ret && i < ARRAY_SIZE(refused); i++)
 		ret = reload(fd, pcs, refused[i], -1);

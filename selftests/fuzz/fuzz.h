@@ -9,6 +9,7 @@
  *	text.c	programs as text
  *	make.c	programs at random, and changes to them
  *	uring.c	requests of io_uring
+ *	trace.c	the tracepoints: switched, filtered, read
  *	run.c	one program run: threads, signals, what is put back afterwards
  *	cover.c	KCOV, coverage points, reasons for those not reached
  *	work.c	the process that runs programs, which is replaced now and then
@@ -124,7 +125,7 @@ struct fz_set {
 extern const struct fz_set fz_set_type, fz_set_sock, fz_set_msg, fz_set_how,
 	fz_set_opt, fz_set_ioctl, fz_set_poll, fz_set_epoll_op, fz_set_splice,
 	fz_set_fcntl, fz_set_file, fz_set_proc, fz_set_sysctl, fz_set_oflags,
-	fz_set_uring;
+	fz_set_uring, fz_set_trace, fz_set_event;
 extern const char *const fz_mem_names[FZ_MEM_MAX];
 extern const char *const fz_ctl_names[FZ_CTL_MAX];
 extern const struct fz_set fz_set_addr;
@@ -152,6 +153,10 @@ struct fz_argdesc {
 	enum fz_thing		thing;
 };
 
+/* What is to be put back, whoever did it. */
+#define FZ_LEAVES_SYSCTL	1
+#define FZ_LEAVES_TRACE		2
+
 struct fz_env;
 
 struct fz_desc {
@@ -162,6 +167,7 @@ struct fz_desc {
 	uint8_t			thing;		/* of what it returns */
 	bool			first;		/* by the first thread only */
 	bool			closes;		/* and may linger */
+	uint8_t			leaves;		/* what others see, too: FZ_LEAVES_* */
 	struct fz_argdesc	arg[FZ_ARGS];
 };
 
@@ -176,15 +182,38 @@ bool fz_may_not_fail(const struct fz_call *call);
 struct fz_env {
 	atomic_int	slot[FZ_SLOTS];
 	bool		lingers;	/* some close() might */
-	bool		sysctls;	/* changed */
+	uint8_t		leaves;		/* changed: FZ_LEAVES_* */
 	bool		ids;		/* changed */
 	bool		netns;		/* changed */
 	bool		limited;	/* RLIMIT_NOFILE changed */
 };
 
+#define FZ_TEXT_MAX	0x100000	/* of the module's code */
+
+bool fz_fail_set(int fd, unsigned int nth);
+bool fz_faults_of_module(bool only);
 int fz_fd(struct fz_env *env, const struct fz_arg *arg);
 void fz_slot_set(struct fz_env *env, int slot, int fd);
 long fz_uring(struct fz_env *env, const struct fz_call *call);	/* uring.c */
+
+/* ---- tracepoints (trace.c) ---- */
+
+enum fz_trace {
+	FZ_TRACE_ON,
+	FZ_TRACE_EVENT,
+	FZ_TRACE_FILTER,
+	FZ_TRACE_TRIGGER,
+	FZ_TRACE_PID,
+	FZ_TRACE_MARK,
+	FZ_TRACE_READ,
+	FZ_TRACE_PIPE,
+	FZ_TRACE_CLEAR,
+};
+
+void fz_trace_begin(void);
+void fz_trace_end(void);
+void fz_trace_back(void);
+long fz_trace(int64_t what, int64_t event, int64_t number);
 
 struct fz_verdict {
 	unsigned int	calls;

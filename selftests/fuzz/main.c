@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,7 +23,6 @@
 #define STUCK_SECONDS	15	/* a program that takes longer does not end */
 #define GONE_SECONDS	20	/* sockets that are not gone by then are lost */
 #define TELL_SECONDS	10
-#define TRACING		"/sys/kernel/tracing"
 
 struct fz_options fz_options = { .seed = 1, .slow = 1 };
 struct fz_state *fz_state;
@@ -414,6 +412,7 @@ static int run_files(char **file, bool verbose)
 		}
 	}
 	fflush(stdout);
+	fz_trace_end();
 	_exit(log_is_clean() ? 0 : 1);
 }
 
@@ -512,21 +511,6 @@ static void faults_quiet(void)
 			close(fd);
 		}
 	}
-}
-
-/* What tracepoints tell is computed only if somebody wants it. */
-static void trace_all(void)
-{
-	int fd;
-
-	if (access(TRACING "/events", F_OK))
-		mount("none", TRACING, "tracefs", 0, NULL);
-	fd = open(TRACING "/events/rill/enable", O_WRONLY);
-	if (fd < 0)
-		return;
-	if (write(fd, "1", 1) < 0)
-		perror("tracing");
-	close(fd);
 }
 
 static void state_make(void)
@@ -640,7 +624,7 @@ int main(int argc, char **argv)
 	printf("TAP version 13\n");
 	family_find();
 	faults_quiet();
-	trace_all();
+	fz_trace_begin();
 	kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (kmsg_fd >= 0)
 		lseek(kmsg_fd, 0, SEEK_END);

@@ -70,13 +70,52 @@ static int fail_open(void)
 	return open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
 }
 
-static void fail_set(int fd, unsigned int nth)
+static bool write_to(const char *path, const char *text)
 {
-	char text[8];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* The nth that this thread makes from now on fails; 0: none. */
+bool fz_fail_set(int fd, unsigned int nth)
+{
+	char text[16];
 	int n = snprintf(text, sizeof(text), "%u", nth);
 
-	if (pwrite(fd, text, n, 0) < 0 && nth)
-		return;
+	return pwrite(fd, text, n, 0) == n;
+}
+
+/* Whether only what the module allocates counts; false: that cannot be had. */
+bool fz_faults_of_module(bool only)
+{
+	static const char *const dir[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	char path[128], from[32] = "0", to[32] = "0xffffffffffffffff";
+	bool all = true;
+	FILE *f = NULL;
+	unsigned long base;
+
+	if (only) {
+		f = fopen("/sys/module/rill/sections/.text", "r");
+		if (!f || fscanf(f, "%lx", &base) != 1)
+			base = 0;
+		if (f)
+			fclose(f);
+		if (!base)
+			return false;
+		snprintf(from, sizeof(from), "%#lx", base);
+		snprintf(to, sizeof(to), "%#lx", base + FZ_TEXT_MAX);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(dir); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/require-start", dir[i]);
+		all = write_to(path, from) && all;
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/require-end", dir[i]);
+		all = write_to(path, to) && all;
+	}
+	return all;
 }
 
 /* What no call may return, whatever it was given. */
@@ -104,12 +143,12 @@ static void make(const struct fz_call *c, int fail)
 		fail = -1;
 	if (c->fail && fail >= 0) {
 		failing = true;
-		fail_set(fail, c->fail);
+		fz_fail_set(fail, c->fail);
 	}
 	errno = 0;
 	ret = fz_descs[c->op].fn(&env, c);
 	if (c->fail && fail >= 0) {
-		fail_set(fail, 0);
+		fz_fail_set(fail, 0);
 		failing = false;
 	}
 	check(c, ret);
@@ -249,7 +288,9 @@ static void put_back(void)
 		_exit(3);
 	if (env.limited)
 		setrlimit(RLIMIT_NOFILE, &files_before);
-	if (env.sysctls) {
+	if (env.leaves & FZ_LEAVES_TRACE)
+		fz_trace_back();
+	if (env.leaves & FZ_LEAVES_SYSCTL) {
 		setting("/proc/sys/net/rill/max_waiting", "4096");
 		setting("/proc/sys/net/rill/busy_poll_us", "50");
 		setting("/proc/sys/net/rill/max_busy_poll_us", "200");
@@ -270,6 +311,7 @@ void fz_run(const struct fz_prog *prog, struct fz_verdict *verdict, bool verbose
 		const struct fz_call *c = &prog->call[i];
 		enum fz_mode mode = c->mode;
 
+		env.leaves |= fz_descs[c->op].leaves;
 		if (fz_descs[c->op].first && mode != FZ_FORK)
 			mode = FZ_HERE;
 		else if (env.lingers && fz_descs[c->op].closes && mode == FZ_HERE)
@@ -325,6 +367,7 @@ int fz_run_init(void)
 	sigaction(SIGBUS, &bad, NULL);
 	if (fz_mem_init())
 		return -1;
+	fz_trace_back();
 	netns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	fail_fd = fail_open();
 	fz_cover_thread(0);

@@ -174,6 +174,21 @@ static const struct fz_word uring_words[] = {
 
 SET(uring);
 
+static const struct fz_word trace_words[] = {
+	{ "on", FZ_TRACE_ON }, { "event", FZ_TRACE_EVENT }, { "filter", FZ_TRACE_FILTER },
+	{ "trigger", FZ_TRACE_TRIGGER }, { "pid", FZ_TRACE_PID }, { "mark", FZ_TRACE_MARK },
+	{ "read", FZ_TRACE_READ }, { "pipe", FZ_TRACE_PIPE }, { "clear", FZ_TRACE_CLEAR },
+};
+
+SET(trace);
+
+static const struct fz_word event_words[] = {
+	{ "connect", 0 }, { "queue_full", 1 }, { "accept", 2 }, { "send", 3 }, { "recv", 4 },
+	{ "drop", 5 }, { "reset", 6 }, { "close", 7 },
+};
+
+SET(event);
+
 /* Addresses; what they are is said in memory.c. */
 static const struct fz_word addr_words[] = {
 	{ "none", 0 }, { "a", 1 }, { "b", 2 }, { "c", 3 }, { "d", 4 }, { "empty", 5 },
