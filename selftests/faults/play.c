@@ -141,6 +141,8 @@ static int play(void *data)
 	const struct ft_scenario *sc = a->sc;
 	struct ft_env *e = a->env;
 
+	/* What an earlier play received is not taken for what this one has. */
+	memset(ft_in, 0, FT_BUF);
 	FT_TRY(sc->setup(e));
 	if (sc->wake)
 		FT_TRY(act_asleep(a));
