@@ -70,7 +70,8 @@ static long clear(const char *file)
 
 /*
  * Without the names of tasks, for which enabling an event has the scheduler's own
- * patched in and out: see selftests/trace.c.  An instance begins with the options
+ * patched in and out: see selftests/trace.c; as has a filter by pid, so there is none
+ * here.  An instance begins with the options
  * of the whole.
  */
 void fz_trace_begin(void)
@@ -120,7 +121,6 @@ void fz_trace_back(void)
 		set_event(i, "trigger", "!traceoff\n");
 		set_event(i, "filter", "0\n");
 	}
-	clear("set_event_pid");
 	set("options/context-info", "1\n");
 	set("tracing_on", "1\n");
 	set("events/rill/enable", "1\n");
@@ -189,8 +189,6 @@ long fz_trace(int64_t what, int64_t event, int64_t number)
 		return set_event(event, "filter", filters[number & 3]);
 	case FZ_TRACE_TRIGGER:
 		return set_event(event, "trigger", triggers[number & 3]);
-	case FZ_TRACE_PID:
-		return set("set_event_pid", number ? "1\n" : "2\n");
 	case FZ_TRACE_MARK:
 		return mark(event, number & 16383);
 	case FZ_TRACE_READ:

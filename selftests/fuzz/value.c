@@ -176,7 +176,7 @@ SET(uring);
 
 static const struct fz_word trace_words[] = {
 	{ "on", FZ_TRACE_ON }, { "event", FZ_TRACE_EVENT }, { "filter", FZ_TRACE_FILTER },
-	{ "trigger", FZ_TRACE_TRIGGER }, { "pid", FZ_TRACE_PID }, { "mark", FZ_TRACE_MARK },
+	{ "trigger", FZ_TRACE_TRIGGER }, { "mark", FZ_TRACE_MARK },
 	{ "read", FZ_TRACE_READ }, { "pipe", FZ_TRACE_PIPE }, { "clear", FZ_TRACE_CLEAR },
 };
 
