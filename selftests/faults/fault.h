@@ -164,6 +164,7 @@ int ft_pass(int from, int to);
 int ft_quiet(int fd);
 int ft_take_cpu(void);
 int ft_give_cpu(void);
+int ft_netns_back(struct ft_env *e);
 
 /* Whether the kernel was built to have them: then nothing is skipped. */
 static inline bool fault_expected(void)

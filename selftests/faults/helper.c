@@ -170,3 +170,13 @@ int ft_give_cpu(void)
 	FT_TRY(SYS(sched_setscheduler(0, SCHED_OTHER, &sp)));
 	return SYS(sched_setaffinity(0, sizeof(all), &all));
 }
+
+/* Back to the namespace of fd[2], with no end of the other's left. */
+int ft_netns_back(struct ft_env *e)
+{
+	for (int i = 0; i < 2; i++) {
+		close(e->fd[i]);
+		e->fd[i] = -1;
+	}
+	return SYS(setns(e->fd[2], CLONE_NEWNET));
+}

@@ -130,11 +130,7 @@ static int check_many_netns(struct ft_env *e, long ret)
 	FT_CHECK_EQ(e->n ? -ENOMEM : 0, ret);
 	FT_TRY(rt_pair(RT_RILL, SOCK_STREAM, e->fd));
 	FT_TRY(ft_pass(e->fd[0], e->fd[1]));
-	for (int i = 0; i < 2; i++) {
-		close(e->fd[i]);
-		e->fd[i] = -1;
-	}
-	return SYS(setns(e->fd[2], CLONE_NEWNET));
+	return ft_netns_back(e);
 }
 
 const struct ft_scenario ft_crowd[] = {
