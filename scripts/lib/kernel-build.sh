@@ -169,8 +169,10 @@ _build_check_config() { # config fragments
 	return "$rc"
 }
 
+# Below what its user does, above what goes on beside in scripts/check (nice 10),
+# whose other stages wait for it.
 _build_make() {
-	nice make -s -C "$linux" O="$obj" ARCH="$build_arch" "$@"
+	nice -n 5 make -s -C "$linux" O="$obj" ARCH="$build_arch" "$@"
 }
 
 # Configure and build in DIR, which is whole when this returns 0.
