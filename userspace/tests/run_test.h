@@ -127,10 +127,18 @@ static inline pid_t other_thread(void)
 	return tid;
 }
 
-/* Wait until it sleeps there. */
+/*
+ * Wait until it sleeps there.  Asked for anew each time: a thread that was joined
+ * before may still be seen for a moment.
+ */
 static inline void other_asleep(void)
 {
-	asleep(other_thread());
+	pid_t tid;
+
+	for (int ms = 0; !(tid = other_thread()) || !sleeps(tid); ms++) {
+		CHECK(ms < WAIT_MS);
+		usleep(1000);
+	}
 }
 
 /* A child with other rights, whose checks count. */
