@@ -692,6 +692,7 @@ struct rt_thread {
 	void		*arg;
 	long		ret;
 	pthread_t	thread;
+	bool		joined;
 	atomic_int	tid;
 };
 
@@ -710,6 +711,7 @@ static inline int rt_thread_start(struct rt_thread *t, long (*fn)(void *),
 	t->fn = fn;
 	t->arg = arg;
 	t->ret = -EINPROGRESS;
+	t->joined = false;
 	atomic_store(&t->tid, 0);
 	return -pthread_create(&t->thread, NULL, rt_thread_main, t);
 }
@@ -726,15 +728,20 @@ static inline bool rt_thread_join(struct rt_thread *t)
 {
 	struct timespec ts;
 
+	if (t->joined)
+		return true;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	ts.tv_sec += RT_WAIT_MS / 1000;
-	return !pthread_timedjoin_np(t->thread, NULL, &ts);
+	t->joined = !pthread_timedjoin_np(t->thread, NULL, &ts);
+	return t->joined;
 }
 
-/* Has the thread ended?  If so it is joined. */
+/* Has the thread ended?  If so it is joined; rt_thread_join() knows. */
 static inline bool rt_thread_done(struct rt_thread *t)
 {
-	return !pthread_tryjoin_np(t->thread, NULL);
+	if (!t->joined)
+		t->joined = !pthread_tryjoin_np(t->thread, NULL);
+	return t->joined;
 }
 
 /*
