@@ -43,7 +43,7 @@ loaded() {
 
 # The last reference of a closed socket goes with an RCU grace period.
 unload() {
-	left=100
+	left=1000
 	# Loaded by a question to sock_diag; it holds rill.
 	rmmod rill_diag 2>/dev/null
 	until rmmod rill 2>/dev/null; do

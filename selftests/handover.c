@@ -64,7 +64,7 @@ static void count(struct end *e, long before)
 static bool enough(struct stress *s)
 {
 	if (s->stop_ms)
-		return rt_now_ms() >= s->stop_ms;
+		return rt_now_ms() >= s->stop_ms && atomic_load(&s->handovers);
 	return atomic_load(&s->handovers) >= s->enough;
 }
 

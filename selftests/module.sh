@@ -98,9 +98,10 @@ try_unload() {
 }
 
 # The last reference of a closed socket goes with an RCU grace period, so "in
-# use" may be true for a moment longer than anybody has it open: 5 s at most.
+# use" may be true for a moment longer than anybody has it open: a minute at most,
+# on a machine that has much else to do.
 unload() {
-	unload_left=100
+	unload_left=1000
 	until try_unload; do
 		unload_left=$((unload_left - 1))
 		[ "$unload_left" -gt 0 ] || return 1

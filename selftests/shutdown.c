@@ -321,6 +321,9 @@ TEST_F_TIMEOUT(shutdown, nothing_follows, 60)
 {
 	int round;
 
+	/* As in last_words. */
+	if (variant->family == RT_UNIX && variant->type == SOCK_SEQPACKET)
+		SKIP(return, "unix(7) may miss the last messages");
 	for (round = 0; round < 300; round++) {
 		struct talker from = { }, to = { };
 		int fd[2];

@@ -4,7 +4,7 @@
 
 program_start() {
 	launch $RUN dbus-daemon --session --nofork --address="unix:path=$tmp/bus"
-	eventually test -S "$tmp/bus"
+	eventually unix_listens "$tmp/bus"
 }
 
 program_work() {

@@ -40,6 +40,11 @@ eventually() {
 		sleep 0.1
 	done
 }
+# Somebody listens at this AF_UNIX address (as /proc/net/unix has it), which is
+# after it is bound.
+unix_listens() { # ADDRESS
+	grep -qE "^[^ ]+ [^ ]+ [^ ]+ 00010000 .* $1\$" /proc/net/unix
+}
 launch() {
 	"$@" >>"$tmp/log" 2>&1 </dev/null &
 	jobs_of_way+=($!)

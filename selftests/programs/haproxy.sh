@@ -48,7 +48,7 @@ program_work() {
 	local rate
 	$RUN curl -sf "http://127.0.0.1:$port/blob" | cmp - "$tmp/www/blob" || return
 	curl -sf "http://127.0.0.1:$port/blob" | cmp - "$tmp/www/blob" || return
-	$RUN wrk -t 1 -c 8 -d 4 "http://127.0.0.1:$port/small" >"$tmp/wrk" || return
+	$RUN wrk -t 1 -c 8 -d 4 --timeout 20s "http://127.0.0.1:$port/small" >"$tmp/wrk" || return
 	! grep -E 'Socket errors|Non-2xx' "$tmp/wrk" || return
 	rate=$(awk '$1 == "Requests/sec:" { printf "%.0f\n", $2 }' "$tmp/wrk")
 	figure "through the proxy" "$rate" "requests/s"

@@ -46,11 +46,11 @@ program_start() {
 	END
 	launch $RUN "$fpm" -y "$tmp/fpm.conf" -F
 	launch $RUN nginx -c "$tmp/nginx.conf"
-	eventually curl -sf "http://127.0.0.1:$port/small" && eventually test -S "$tmp/fpm.sock"
+	eventually curl -sf "http://127.0.0.1:$port/small" && eventually unix_listens "$tmp/fpm.sock"
 }
 
 wrk_rate() { # PATH
-	$RUN wrk -t 1 -c 8 -d 4 "http://127.0.0.1:$port/$1" >"$tmp/wrk" || return
+	$RUN wrk -t 1 -c 8 -d 4 --timeout 20s "http://127.0.0.1:$port/$1" >"$tmp/wrk" || return
 	! grep -E 'Socket errors|Non-2xx' "$tmp/wrk" || return
 	awk '$1 == "Requests/sec:" { printf "%.0f\n", $2 }' "$tmp/wrk"
 }

@@ -18,8 +18,8 @@ transfer() { # LISTEN CONNECT WORD-OF-/proc
 }
 listening() {
 	case $1 in
-	path) test -S "$tmp/sock" ;;
-	abstract) grep -q "@socat-$port" /proc/net/unix ;;
+	path) unix_listens "$tmp/sock" ;;
+	abstract) unix_listens "@socat-$port" ;;
 	TCP) grep -qi ":$(printf %04x "$port") .* 0A " /proc/net/tcp ;;
 	esac
 }

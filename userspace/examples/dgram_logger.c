@@ -54,14 +54,16 @@ static ssize_t receive(int fd, char *line, struct ucred *from)
 
 static void take(const char *name, const char *path, long limit)
 {
-	int fd = rill_dgram(name, 0), on = 1;
+	int fd = rill_socket(SOCK_DGRAM, 0), on = 1;
 	FILE *log = fopen(path, "a");
 	char line[LONGEST];
 	struct ucred from;
 
 	if (!log)
 		die(path);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+	/* First, then the name: what is sent before this has no sender. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
+	    rill_bind(fd, name))
 		die("cannot take lines");
 	printf("dgram_logger: %s goes to %s\n", name, path);
 	fflush(stdout);

@@ -47,9 +47,10 @@ point() { # text command...
 
 run() { timeout "$limit" "$dir/$1" "${@:2}"; }
 
+# A listener that listens, which is after it is bound, or a datagram socket.
 bound() { # name
 	local end=$((SECONDS + 30))
-	until grep -q " $1\$" /proc/net/rill; do
+	until grep -qE "( LISTEN |^dgram ).* $1\$" /proc/net/rill; do
 		[ $SECONDS -lt $end ] || { echo "nobody has the name $1"; return 1; }
 		read -rt 0.02 <>"$tmp/tick"
 	done
@@ -77,11 +78,13 @@ few_files() { # program
 
 requests() {
 	local pid rc
-	run request serve test/request >"$tmp/server" 2>&1 &
+	# Not run(): what is killed would be its shell.
+	timeout "$limit" "$dir/request" serve test/request >"$tmp/server" 2>&1 &
 	pid=$!
 	bound test/request && run request ask test/request 8 500
 	rc=$?
 	kill "$pid"
+	wait "$pid"
 	return $rc
 }
 
@@ -126,12 +129,13 @@ logger_forged() {
 name_taken() {
 	local pid rc
 	run name_free || return
-	run dgram_logger example/free "$tmp/log" &
+	timeout "$limit" "$dir/dgram_logger" example/free "$tmp/log" &
 	pid=$!
 	bound example/free || return
-	timeout 10 "$dir/name_free"
+	run name_free
 	rc=$?
 	kill "$pid"
+	wait "$pid"
 	[ $rc -eq 1 ] || { echo "exit status $rc, not 1"; return 1; }
 }
 

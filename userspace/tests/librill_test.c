@@ -359,6 +359,7 @@ static void test_connect_refused_in_line(int arg)
 
 static void test_accept(int arg)
 {
+	atomic_int *signals = storm_share();
 	const char *name = new_name();
 	char c;
 	int l, fd, go[2];
@@ -385,6 +386,7 @@ static void test_accept(int arg)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		storm_child = signals;
 		storm_begin();
 		storm_wait(1);
 		CHECK(write(go[1], "", 1) == 1);
@@ -395,6 +397,7 @@ static void test_accept(int arg)
 	CHECK(read(go[0], &c, 1) == 1);
 	storm_begin();
 	storm_wait(50);
+	storm_wait_child(signals, 11);
 	CHECK(rill_connect(name, SOCK_STREAM, 0, 0) >= 0);
 	tap_wait(pid);
 }

@@ -192,14 +192,16 @@ watch_lines() {
 
 # A report in a pipe that is full, and that nobody reads.
 watch_stuck() {
-	local end=$((SECONDS + 30))
+	local end=$((SECONDS + 120))
 	mkfifo "$tmp/full"
 	exec 6<>"$tmp/full"
-	{ timeout 1 cat /dev/zero >&6; } 2>/dev/null
 	"$stat" -j -w 0.01 >"$tmp/full" 2>"$tmp/err" &
 	pids+=($!)
-	# Long enough for it to come to its report; with less it would end in its sleep.
-	read -rt 1 <>"$tmp/tick"
+	# It fills the pipe with its reports: until it sleeps in a write to it.
+	until grep -qsE '^[0-9]+ 0x1 ' "/proc/${pids[0]}/syscall"; do
+		[ $SECONDS -lt $end ] || why "the pipe is not full" || return
+		read -rt 0.02 <>"$tmp/tick"
+	done
 	kill -TERM "${pids[0]}" || return
 	while kill -0 "${pids[0]}" 2>/dev/null; do
 		[ $SECONDS -lt $end ] || why "SIGTERM does not end it" || return

@@ -222,7 +222,7 @@ datagrams() {
 boundaries() {
 	local option=$1 want=$2
 	start -l -v -d -w 2 "$option" "$name" >"$tmp/out" 2>"$tmp/l.err"
-	wait_line " $name\$" || return
+	wait_line "( LISTEN |^dgram ).* $name\$" || return
 	rc -N -B 1000 "$option" "$name" <"$small" 2>"$tmp/c.err" || why "the client: $?" || return
 	ended 0 "${pids[0]}" && same "$small" "$tmp/out" || return
 	[ "$(grep -c 'message of' "$tmp/l.err")" = "$want" ] ||

@@ -216,6 +216,11 @@ static void port_zero(int arg)
 			address(&own, i == 1 ? ANY4 : TCP4);
 			CHECK(bind(c, &own.sa, own.len) == 0);
 			CHECK(getsockname(c, &before.sa, &before.len) == 0 && before.in.sin_port);
+			/* Where Rill's client before has it, TCP may give it again. */
+			if (before.in.sin_port == seen[i - 1]) {
+				i--;
+				continue;
+			}
 		}
 		CHECK(connect(c, &a.sa, a.len) == 0 && raw_domain(c) == family);
 		own.len = sizeof(own.ss);
