@@ -192,13 +192,19 @@ TEST_F_TIMEOUT(linger, zero_races_a_reader, 60)
 
 /* ---- {1, n}: wait until it is read -------------------------------------------------- */
 
-static void start_lingering(struct __test_metadata *_metadata, struct rt_call *c,
+static void begin_lingering(struct __test_metadata *_metadata, struct rt_call *c,
 			    int *fd, int seconds)
 {
 	ASSERT_EQ(0, rt_set_linger(*fd, 1, seconds));
 	*c = (struct rt_call){ .nr = SYS_close, .fd = *fd };
 	*fd = -1;
 	ASSERT_EQ(0, rt_call_start(c));
+}
+
+static void start_lingering(struct __test_metadata *_metadata, struct rt_call *c,
+			    int *fd, int seconds)
+{
+	begin_lingering(_metadata, c, fd, seconds);
 	ASSERT_TRUE(rt_call_sleeps(c));
 }
 
@@ -225,10 +231,7 @@ TEST_F(linger, times_out)
 
 	ASSERT_EQ(100, SYS(send(self->fd[0], buf, 100, 0)));
 	/* Not seen asleep: a second may be over before anybody looks. */
-	ASSERT_EQ(0, rt_set_linger(self->fd[0], 1, 1));
-	c = (struct rt_call){ .nr = SYS_close, .fd = self->fd[0] };
-	self->fd[0] = -1;
-	ASSERT_EQ(0, rt_call_start(&c));
+	begin_lingering(_metadata, &c, &self->fd[0], 1);
 	EXPECT_EQ(0, rt_call_end(&c));
 	EXPECT_LE(1000 - RT_TICK_MS, c.lasted_ms);
 	/* Late is not lost. */

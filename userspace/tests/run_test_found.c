@@ -504,6 +504,20 @@ static void *accept_one(void *arg)
 	return NULL;
 }
 
+/* The only other thread sleeps, and goes on to: it does not spin. */
+static void sleeps_on(pthread_t thread)
+{
+	struct timespec used, later;
+	clockid_t cpu;
+
+	other_asleep();
+	CHECK(!pthread_getcpuclockid(thread, &cpu) && !clock_gettime(cpu, &used));
+	usleep(400000);
+	CHECK(!clock_gettime(cpu, &later));
+	CHECK((later.tv_sec - used.tv_sec) * 1000000000LL + later.tv_nsec - used.tv_nsec <
+	      200000000);
+}
+
 /* Somebody closes the side past the library. */
 static void side_gone(int other)
 {
@@ -511,20 +525,12 @@ static void side_gone(int other)
 	int l = listener(TCP4, SOCK_STREAM, &a), x = side_of();
 	pthread_t thread;
 	struct stat st;
-	struct timespec used, later;
-	clockid_t cpu;
 
 	CHECK(syscall(SYS_close_range, x, x, 0) == 0);
 	if (other)
 		CHECK(syscall(SYS_dup3, STDIN_FILENO, x, 0) == x);
 	CHECK(!pthread_create(&thread, NULL, accept_one, &l));
-	/* It sleeps, and goes on to. */
-	other_asleep();
-	CHECK(!pthread_getcpuclockid(thread, &cpu) && !clock_gettime(cpu, &used));
-	usleep(400000);
-	CHECK(!clock_gettime(cpu, &later));
-	CHECK((later.tv_sec - used.tv_sec) * 1000000000LL + later.tv_nsec - used.tv_nsec <
-	      200000000);
+	sleeps_on(thread);
 	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET);
 	CHECK(!pthread_join(thread, NULL));
 	CHECK(raw_domain(client(SOCK_STREAM, &a)) == AF_INET);
@@ -949,20 +955,12 @@ static void receiver_side_gone(int other)
 	struct address a;
 	int s = bound(TCP4, SOCK_DGRAM, &a), x = side_of(), c;
 	pthread_t thread;
-	struct timespec used, later;
-	clockid_t cpu;
 
 	CHECK(syscall(SYS_close_range, x, x, 0) == 0);
 	if (other)
 		CHECK(syscall(SYS_dup3, STDIN_FILENO, x, 0) == x);
 	CHECK(!pthread_create(&thread, NULL, receive_one, &s));
-	/* It sleeps, and goes on to. */
-	other_asleep();
-	CHECK(!pthread_getcpuclockid(thread, &cpu) && !clock_gettime(cpu, &used));
-	usleep(400000);
-	CHECK(!clock_gettime(cpu, &later));
-	CHECK((later.tv_sec - used.tv_sec) * 1000000000LL + later.tv_nsec - used.tv_nsec <
-	      200000000);
+	sleeps_on(thread);
 	c = socket(AF_INET, SOCK_DGRAM, 0);
 	CHECK(sendto(c, "x", 1, 0, &a.sa, a.len) == 1);
 	CHECK(!pthread_join(thread, NULL));
