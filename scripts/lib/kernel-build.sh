@@ -169,8 +169,7 @@ _build_check_config() { # config fragments
 	return "$rc"
 }
 
-# Below what its user does, above what goes on beside in scripts/check (nice 10),
-# whose other stages wait for it.
+# Below what its user does.
 _build_make() {
 	nice -n 5 make -s -C "$linux" O="$obj" ARCH="$build_arch" "$@"
 }
@@ -213,13 +212,29 @@ _build_place() { # built-directory final-directory release
 	mv -T "$1" "$2"
 }
 
-_kernel_build() { # flavour
-	local flavour=$1 version linux hash new rel
-	local apt_options=() fragments=() build_arch build_target
+# Says which version of the source there is today.
+_linux_version() {
+	local version apt_options=()
 	kernel_need_lists
 	_apt_private sid
 	version=$(_apt_field linux-source-7.2 Version)
 	[ -n "$version" ] || die "the mirror has no linux-source-7.2 (it was in sid)"
+	echo "$version"
+}
+
+_linux_fetch() { # directory version
+	local apt_options=()
+	[ ! -d "$1" ] || return 0
+	_apt_private sid
+	step "fetching linux-source-7.2 $2 (this once)" _linux_unpack "$1" "linux-source-7.2=$2" ||
+		die "could not fetch linux-source-7.2; try apt-get update"
+}
+
+# Two flavours may be built beside each other; the lists and the source are of both.
+_kernel_build() { # flavour
+	local flavour=$1 version linux hash new rel lock=$rill_cache/source/.lock
+	local fragments=() build_arch build_target
+	version=$(locked "$lock" _linux_version) || exit
 	_build_fragments "$flavour"
 	hash=$(_build_hash)
 	kdir=$(find "$rill_cache/kernel" -maxdepth 1 -type d \
@@ -227,11 +242,7 @@ _kernel_build() { # flavour
 	if [ -z "$kdir" ]; then
 		need_packages "${kernel_build_packages[@]}"
 		linux=$rill_cache/source/linux-7.2_$version
-		if [ ! -d "$linux" ]; then
-			step "fetching linux-source-7.2 $version (this once)" \
-				_linux_unpack "$linux" "linux-source-7.2=$version" ||
-				die "could not fetch linux-source-7.2; try apt-get update"
-		fi
+		locked "$lock" _linux_fetch "$linux" "$version" || exit
 		new=$rill_cache/kernel/.build-$flavour
 		rm -rf "$new"
 		mkdir -p "$new"

@@ -150,7 +150,7 @@ _kernel_fetch() { # flavour
 
 kernel_use() { # flavour
 	local flavour=$1 link=$rill_cache/kernel/for-$1
-	local fetch=_kernel_fetch stale=false
+	local fetch=_kernel_fetch stale=false lock=$rill_cache/kernel/.lock
 	# linux-kbuild's programs need the last two.
 	local packages=(kmod libelf1 libssl3)
 	karch=x86_64 kslow=1 kdebug=0
@@ -165,6 +165,7 @@ kernel_use() { # flavour
 	case $flavour in
 	7.2*)
 		fetch=_kernel_build stale="kernel_build_stale $flavour $link"
+		lock+=-$flavour
 		packages+=(gcc)	# whose version is part of what it is known by
 		;;
 	esac
@@ -172,7 +173,7 @@ kernel_use() { # flavour
 	# Ask apt again only when it has new lists.
 	if [ ! -d "$link/boot" ] || $stale ||
 	   [ /var/lib/apt/lists -nt "$link/boot/.asked" ]; then
-		locked "$rill_cache/kernel/.lock" "$fetch" "$flavour"
+		locked "$lock" "$fetch" "$flavour" || exit
 		touch "$link/boot/.asked"
 	fi
 	kdir=$(readlink -f "$link")
