@@ -5,10 +5,10 @@
 # for the debug options that no distribution ships:
 #
 #	7.2		a small one, nothing switched on that costs time
-#	7.2-debug	build A: KASAN, lockdep, kmemleak, fault injection, KCOV, ...
+#	7.2-uml		build A as User-Mode Linux, at the speed of this machine: KASAN,
+#			lockdep, kmemleak, fault injection, KCOV, ...
+#	7.2-debug	build A as an emulated PC, with preemption
 #	7.2-kcsan	build B: KCSAN, strict, with weak memory
-#	7.2-uml		User-Mode Linux: KASAN, lockdep, kmemleak, fault injection,
-#			KCOV, at the speed of this machine
 #
 # Sourced by kernel.sh.  The configurations are the fragments in scripts/kernel/;
 # an option of theirs that the kernel does not take fails the build.  The cache:
