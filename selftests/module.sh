@@ -197,11 +197,11 @@ held_by() {
 	return "$bad"
 }
 
-# name active-objects of every cache, counted exactly where SLUB lets us flush.
-# slab_snapshot FILE: the objects of each cache. What a CPU takes from counts as used,
-# up to four slabs and all that is in them; so nothing is opened and nobody is started
-# between the shrinking, by which CPUs give them back, and the look. To shrink a cache
-# takes an object of kmalloc-8: that one comes last.
+# slab_snapshot FILE: the name of each cache and its objects, counted exactly where
+# SLUB lets us flush. What a CPU takes from counts as used, up to four slabs and all
+# that is in them; so nothing is opened and nobody is started between the shrinking, by
+# which CPUs give them back, and the look. To shrink a cache takes an object of
+# kmalloc-8: that one comes last.
 slab_snapshot() {
 	exec 4</proc/slabinfo 5>"$1"
 	for c in /sys/kernel/slab/*/shrink; do
