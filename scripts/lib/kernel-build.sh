@@ -7,7 +7,7 @@
 #	7.2		a small one, nothing switched on that costs time
 #	7.2-uml		build A as User-Mode Linux, at the speed of this machine: KASAN,
 #			lockdep, kmemleak, fault injection, KCOV, ...
-#	7.2-debug	build A as an emulated PC, with preemption
+#	7.2-debug	build A as an emulated PC, with preemption and DEBUG_VM
 #	7.2-kcsan	build B: KCSAN, strict, with weak memory
 #
 # Sourced by kernel.sh.  The configurations are the fragments in scripts/kernel/;
