@@ -145,8 +145,10 @@ unlock_shared() {
 	exec {rill_shared}>&-
 }
 
-have_package() {
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+# Those of PACKAGEs that are installed, a line each.
+installed_packages() {
+	dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+		sed -n 's/ installed$//p'
 }
 
 _apt_install() {
@@ -159,11 +161,13 @@ _apt_install() {
 
 # need_packages PACKAGE...: have these installed, or say how.
 need_packages() {
-	local p missing=()
+	local p installed missing=()
 	command -v dpkg-query >/dev/null ||
 		die "this needs Debian 12 (there is no dpkg-query here)"
+	# It fails for one that it does not know.
+	installed=$(installed_packages "$@") || true
 	for p; do
-		have_package "$p" || missing+=("$p")
+		[[ $'\n'$installed$'\n' == *$'\n'"$p"$'\n'* ]] || missing+=("$p")
 	done
 	[ ${#missing[@]} -eq 0 ] && return
 	if [ "$(id -u)" -ne 0 ]; then

@@ -33,22 +33,38 @@ image_copy() {
 	[ ${#files[@]} -eq 0 ] || _image_libraries "$root" "${files[@]}"
 }
 
-# The libraries of the dynamic programs among FILEs.
+# The libraries of the dynamic programs among FILEs. ldd takes tens of milliseconds
+# for each: it is asked once for all that need the same in the same places.
 _image_libraries() { # root file...
-	local root=$1 file lib
+	local root=$1 file lib asked
 	shift
+	mapfile -t asked < <(readelf -W -h -d "$@" /dev/null 2>/dev/null | perl -ne '
+		if (/^File: (.*)/) { $file = $1; $key = "" }
+		elsif (/^  Class: +(\S+)/ || /\((?:NEEDED|RPATH|RUNPATH)\) +(.*)/) {
+			$key .= " $1";
+			$key .= " $1" if /\$/ && $file =~ m,(.*)/,;
+			$asked{$file} = $key;
+		}
+		END {
+			for (sort keys %asked) {
+				print "$_\n" if !$seen{$asked{$_}}++;
+			}
+		}')
+	[ ${#asked[@]} -gt 0 ] || return 0
 	while IFS= read -r lib; do
 		file=$root$lib
 		[ -e "$file" ] && continue
 		mkdir -p "${file%/*}"
 		cp -L "$lib" "$file"
-	done < <(ldd "$@" 2>/dev/null |
+	done < <(ldd "${asked[@]}" 2>/dev/null |
 		sed -nE 's/^[[:space:]]+(.* => )?(\/[^ ]+) \(0x[0-9a-f]+\)$/\2/p' | sort -u)
 }
 
-_image_module_path() { # name: the files to load for it, in order
-	modprobe -d "$kdir" -S "$krel" --show-depends "$1" 2>/dev/null |
-		sed -n 's/^insmod \([^ ]*\).*/\1/p'
+# The files to load for them, in order, below the directory of the kernel's modules;
+# a kernel of ours has some built in.
+_image_module_paths() { # name...
+	{ modprobe -d "$kdir" -S "$krel" --all --show-depends "$@" 2>/dev/null || true; } |
+		sed -n "s,^insmod $kdir/lib/modules/$krel/\\([^ ]*\\).*,\\1,p" | awk '!seen[$0]++'
 }
 
 # image_init FILE: the guest's PID 1, built when it is not there or old.
@@ -59,7 +75,7 @@ _image_init() { # file
 
 # image_base ROOT: everything but the project's own files.
 image_base() {
-	local root=$1 dir name file to
+	local root=$1 dir name file programs=()
 	local mods=$root/usr/lib/modules/$krel
 
 	mkdir -p "$root"/{dev,proc,sys,tmp,run,root,var/tmp,etc/rill,etc/modprobe.d,rill/bin} \
@@ -81,32 +97,23 @@ image_base() {
 	cp "$rill_build/guest/init" "$root/init"
 
 	cp -L "$(command -v busybox)" "$root/usr/bin/busybox"
-	"$root/usr/bin/busybox" --install -s "$root/usr/bin"
-	# It linked to where it stands now.
-	find "$root/usr/bin" -type l -exec ln -sf busybox {} \;
+	"$root/usr/bin/busybox" --list | env -C "$root/usr/bin" perl -lne '
+		$_ eq "busybox" || symlink("busybox", $_) || die "$_: $!\n"'
 	for file in "${image_programs[@]}"; do
-		image_copy "$root" "$file" "$file"
+		programs+=("$file" "$file")
 	done
+	image_copy "$root" "${programs[@]}"
 	for name in modprobe insmod rmmod lsmod modinfo depmod; do
 		rm -f "$root/usr/bin/$name"
 		ln -s ../bin/kmod "$root/usr/sbin/$name"
 	done
 
 	# Compressed ones are unpacked here: not every kernel does it for init.
-	for name in "${image_boot_modules[@]}" "${image_more_modules[@]}"; do
-		while IFS= read -r file; do
-			to=$mods/${file#"$kdir/lib/modules/$krel/"}
-			to=${to%.xz}
-			mkdir -p "${to%/*}"
-			case $file in
-			*.xz) xz -dc "$file" >"$to" ;;
-			*) cp "$file" "$to" ;;
-			esac
-		done < <(_image_module_path "$name")
-	done
-	for name in "${image_boot_modules[@]}"; do
-		_image_module_path "$name" || true	# a kernel of ours has it built in
-	done | sed "s,^$kdir,,; s,[.]xz\$,," | awk '!seen[$0]++' >"$root/etc/rill/modules"
+	_image_module_paths "${image_boot_modules[@]}" "${image_more_modules[@]}" |
+		(cd "$kdir/lib/modules/$krel" && xargs -r cp --parents -t "$mods")
+	find "$mods" -name '*.xz' -exec xz -d {} +
+	_image_module_paths "${image_boot_modules[@]}" |
+		sed "s,^,/lib/modules/$krel/,; s,[.]xz\$,," >"$root/etc/rill/modules"
 	for file in modules.builtin modules.builtin.modinfo modules.order; do
 		cp "$kdir/lib/modules/$krel/$file" "$mods/"
 	done
@@ -154,9 +161,7 @@ image_project() {
 		args+=("$rill_build/userspace/bin/rill" usr/bin/rill)
 	[ ! -d "$rill_build/userspace/lib/rill" ] ||
 		args+=("$rill_build/userspace/lib/rill" usr/lib/rill)
-	for file in "$rill_top/scripts/guest/"*.sh; do
-		[ ! -e "$file" ] || args+=("$file" "rill/bin/${file##*/}")
-	done
+	cp "$rill_top/scripts/guest/"*.sh "$root/rill/bin/"
 	[ ${#args[@]} -eq 0 ] || image_copy "$root" "${args[@]}"
 }
 
