@@ -8,7 +8,8 @@
 #	7.2-uml		build A as User-Mode Linux, at the speed of this machine: KASAN,
 #			lockdep, kmemleak, fault injection, KCOV, ...
 #	7.2-debug	build A as an emulated PC, with preemption and DEBUG_VM
-#	7.2-kcsan	build B: KCSAN, strict, with weak memory
+#	7.2-kcsan	build B: KCSAN, strict, with weak memory; without what the tests
+#			for races do not use: disks, IP, ACPI, ...
 #
 # Sourced by kernel.sh.  The configurations are the fragments in scripts/kernel/;
 # an option of theirs that the kernel does not take fails the build.  The cache:
@@ -178,7 +179,10 @@ _build_make() {
 _build_kernel() { # directory
 	local dir=$1 obj=$1/usr/src/obj rel
 	mkdir -p "$obj" "$dir/boot"
-	cat "${fragments[@]}" >"$dir/fragment"
+	# A later fragment's word on an option is the one that counts.
+	awk '/^CONFIG_/ { split($0, word, "="); if (!(word[1] in says)) name[++n] = word[1]
+			says[word[1]] = $0 }
+		END { for (i = 1; i <= n; i++) print says[name[i]] }' "${fragments[@]}" >"$dir/fragment"
 	if [ "$build_arch" = um ]; then
 		_linux_uml_stacktrace && _linux_uml_ipis && _linux_uml_kasan || return
 	fi
