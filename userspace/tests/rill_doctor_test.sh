@@ -25,7 +25,7 @@ why() {
 	return 1
 }
 put() { # FILE TEXT, below the root
-	mkdir -p "$root/${1%/*}" && printf '%b' "$2" >"$root/$1"
+	{ [ -d "$root/${1%/*}" ] || mkdir -p "$root/${1%/*}"; } && printf '%b' "$2" >"$root/$1"
 }
 # status WANT ARGUMENT...
 status() {
@@ -42,7 +42,8 @@ says() {
 # A machine on which all is well, but for what a case adds. The module is not there.
 machine() {
 	rm -rf "$root"
-	put "lib/modules/$kernel/updates/rill.ko" "x\0vermagic=$kernel SMP\0" &&
+	mkdir -p "$root"/{lib/modules/"$kernel"/updates,proc/{sys/kernel,self},sys/module/module/parameters} &&
+		put "lib/modules/$kernel/updates/rill.ko" "x\0vermagic=$kernel SMP\0" &&
 		put "lib/modules/$kernel/modules.dep" "updates/rill.ko:\n" &&
 		put proc/sys/kernel/modprobe "/sbin/modprobe\n" &&
 		put proc/sys/kernel/modules_disabled "0\n" &&
@@ -50,7 +51,7 @@ machine() {
 		put sys/module/module/parameters/sig_enforce "N\n"
 }
 with_module() { # [FAMILY]
-	put sys/module/rill/parameters/family "${1:-$(cat "$real")}\n" &&
+	put sys/module/rill/parameters/family "${1:-$(<"$real")}\n" &&
 		put sys/module/rill/version "9.8\n"
 }
 
