@@ -302,6 +302,16 @@ static void load_list(void)
 	free(text);
 }
 
+/* A test of what two CPUs do passes on one, or is skipped: neither is asked for. */
+static void all_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus != atol(setting("cpus", "1")))
+		give_up("there are to be %s CPUs, and the kernel has %ld",
+			setting("cpus", "1"), cpus);
+}
+
 /* A terminal line as the port: all eight bits, and nothing made of them. */
 static void open_line(const char *path)
 {
@@ -723,6 +733,7 @@ static void set_up(void)
 	else
 		open_port();
 
+	all_cpus();
 	mount_one("pts", "/dev/pts", "devpts", MS_NOSUID, "mode=0620,ptmxmode=0666", false);
 	mount_one("shm", "/dev/shm", "tmpfs", MS_NOSUID, "mode=1777", true);
 	mount_one("tmp", "/tmp", "tmpfs", 0, "mode=1777", true);
