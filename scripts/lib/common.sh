@@ -15,8 +15,9 @@ rill_me=${0##*/}
 # shellcheck disable=SC2034 # for whoever sources this file
 readonly EXIT_USAGE=2 EXIT_SETUP=123 EXIT_CRASH=124 EXIT_DIRTY=125
 
-# A clean clone on a minimal machine may have a PATH without sbin.
-PATH=$PATH:/usr/sbin:/sbin
+# What need_packages() asks for, and not what else there may be of the same name: a
+# PATH may begin with Pythons that are shell scripts, and end without sbin.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export LC_ALL=C
 
 say() {
@@ -101,7 +102,14 @@ step() {
 			say "$text ... $((SECONDS - start)) s"
 			next=$((next < 10 ? 10 : next + 10))
 		fi
-		sleep 0.1
+		# Ten processes a second, for as long as a kernel is built, were a
+		# seventh of a machine where a fork is dear. ("read -t" needs none, but
+		# bash 5.2 aborts when a trap exits from it.)
+		case $((SECONDS - start)) in
+		[0-2]) sleep 0.1 ;;
+		? | 1?) sleep 0.3 ;;
+		*) sleep 1 ;;
+		esac
 	done
 	wait "$rill_job" || rc=$?
 	rill_job=
