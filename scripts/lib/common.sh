@@ -153,12 +153,6 @@ unlock_shared() {
 	exec {rill_shared}>&-
 }
 
-# Those of PACKAGEs that are installed, a line each.
-installed_packages() {
-	dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
-		sed -n 's/ installed$//p'
-}
-
 _apt_install() {
 	export DEBIAN_FRONTEND=noninteractive
 	if ! apt-get install -y --no-install-recommends "$@"; then
@@ -173,7 +167,8 @@ need_packages() {
 	command -v dpkg-query >/dev/null ||
 		die "this needs Debian 12 (there is no dpkg-query here)"
 	# It fails for one that it does not know.
-	installed=$(installed_packages "$@") || true
+	installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+		sed -n 's/ installed$//p') || true
 	for p; do
 		[[ $'\n'$installed$'\n' == *$'\n'"$p"$'\n'* ]] || missing+=("$p")
 	done
