@@ -71,8 +71,8 @@ struct ft_scenario {
 		const char	*func, *callee;
 	} place;
 	/*
-	 * None below this one, which logs a stack for each fault, as if a real
-	 * one had been.
+	 * None below this one: it logs a stack for each fault, as if a real one
+	 * had been, or it does without the memory, and what called it succeeds.
 	 */
 	const char	*never;
 	/*
