@@ -163,6 +163,14 @@ static inline int rt_af(enum rt_family family)
 	return family == RT_RILL ? rt_rill_family() : AF_UNIX;
 }
 
+static inline long long rt_clock_ms(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
 /*
  * The clock of ticks, as time-outs have it: in an emulated machine that had to wait
  * for its host several come at once, and a time-out that began before is short by
@@ -170,10 +178,33 @@ static inline int rt_af(enum rt_family family)
  */
 static inline long long rt_now_ms(void)
 {
-	struct timespec ts;
+	return rt_clock_ms(CLOCK_MONOTONIC_COARSE);
+}
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+/*
+ * Whether something lasted as long as it had to.  The kernel advances the jiffies, and
+ * only then the clock of ticks: a time-out on another CPU may be over in between, by
+ * several ticks at once.  Then the exact clock says how long it was.  A time-out is
+ * too short if it is by both.
+ */
+struct rt_watch {
+	long long	ticks, exact;
+};
+
+static inline struct rt_watch rt_watch_start(void)
+{
+	return (struct rt_watch){
+		.ticks = rt_clock_ms(CLOCK_MONOTONIC_COARSE),
+		.exact = rt_clock_ms(CLOCK_MONOTONIC),
+	};
+}
+
+static inline long long rt_watch_ms(const struct rt_watch *w)
+{
+	long long ticks = rt_clock_ms(CLOCK_MONOTONIC_COARSE) - w->ticks;
+	long long exact = rt_clock_ms(CLOCK_MONOTONIC) - w->exact;
+
+	return ticks > exact ? ticks : exact;
 }
 
 /* A step of a bounded polling loop. */
@@ -765,7 +796,7 @@ static inline long rt_call_main(void *data)
 {
 	struct rt_call *c = data;
 	struct pollfd p = { .fd = c->fd, .events = c->events };
-	long long start = rt_now_ms();
+	struct rt_watch watch = rt_watch_start();
 	long ret = -EDOM;
 
 	switch (c->nr) {
@@ -804,7 +835,7 @@ static inline long rt_call_main(void *data)
 		ret = SYS(write(c->fd, c->buf, c->len));
 		break;
 	}
-	c->lasted_ms = rt_now_ms() - start;
+	c->lasted_ms = rt_watch_ms(&watch);
 	return ret;
 }
 

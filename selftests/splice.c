@@ -350,11 +350,11 @@ TEST_F(pages, vmsplice)
 static long do_splice(void *arg)
 {
 	struct rt_call *c = arg;
-	long long start = rt_now_ms();
+	struct rt_watch watch = rt_watch_start();
 	long ret;
 
 	ret = SYS(splice(c->fd, NULL, c->events, NULL, c->len, c->flags));
-	c->lasted_ms = rt_now_ms() - start;
+	c->lasted_ms = rt_watch_ms(&watch);
 	return ret;
 }
 
