@@ -10,6 +10,10 @@
 # and unload the module themselves.  SKIP_TESTS names some to leave out.
 set -u
 
+if ! keys.sh; then
+	echo "Bail out! keys.sh could not switch the keys on: $(cat /sys/devices/system/cpu/online) online"
+	exit 1
+fi
 cd "$1" || exit 1
 shift
 limit=$(sed -n 's/^timeout=//p' settings 2>/dev/null)
