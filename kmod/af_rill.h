@@ -773,6 +773,7 @@ struct rill_busy {
 	struct sock		*sk;
 	unsigned int		looks;
 	unsigned long		start;		/* jiffies */
+	u64			start_ns;	/* ktime_get_ns(), with a time-out */
 	long			timeo;		/* at the start, jiffies */
 	u64			end;		/* local_clock() */
 	bool			unasked;	/* no option of the socket's says so */

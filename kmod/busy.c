@@ -25,6 +25,7 @@
  * Context: process; it may be preempted, and moved to another CPU.
  */
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
@@ -141,6 +142,8 @@ bool rill_busy_begin(struct rill_busy *busy, struct sock *sk, long timeo)
 	busy->in_vain = false;
 	busy->timeo = timeo;
 	busy->start = jiffies;
+	if (timeo != MAX_SCHEDULE_TIMEOUT)
+		busy->start_ns = ktime_get_ns();
 	busy->end = local_clock() + (u64)usec * NSEC_PER_USEC;
 	return true;
 }
@@ -155,6 +158,16 @@ static long rill_busy_left(const struct rill_busy *busy)
 	return spent < busy->timeo ? busy->timeo - spent : 0;
 }
 
+/*
+ * Is its time-out up?  The jiffies alone would say so too early: the first is one in
+ * part, and where the tick is late, as on a virtual CPU, several come at once.
+ */
+static bool rill_busy_timed_out(const struct rill_busy *busy)
+{
+	return !rill_busy_left(busy) &&
+	       nsecs_to_jiffies(ktime_get_ns() - busy->start_ns) >= busy->timeo;
+}
+
 /* May the reader look once more?  Not if the CPU is wanted, or time is up. */
 bool rill_busy_again(struct rill_busy *busy)
 {
@@ -165,18 +178,23 @@ bool rill_busy_again(struct rill_busy *busy)
 		return true;
 	if (!rill_busy_may(busy->sk))
 		return false;
-	busy->in_vain = !rill_busy_left(busy) ||
-			(s64)(local_clock() - busy->end) >= 0;
+	busy->in_vain = (s64)(local_clock() - busy->end) >= 0 ||
+			rill_busy_timed_out(busy);
 	return !busy->in_vain;
 }
 
-/* The end of it: the reader found something, or goes to sleep for what is left. */
+/*
+ * The end of it: the reader found something, or goes to sleep for what is left.  In
+ * all, over the turns of one call, it is the jiffies that count.
+ */
 long rill_busy_end(const struct rill_busy *busy, bool found)
 {
+	long left = rill_busy_left(busy);
+
 	/* A signal, or another task that wants the CPU, teaches nothing. */
 	if (busy->unasked && (found || busy->in_vain))
 		rill_busy_learn(rill_sk(busy->sk), found);
 	rill_stat_inc(sock_net(busy->sk), found ? RILL_STAT_BUSY_POLL_HIT :
 						  RILL_STAT_BUSY_POLL_MISS);
-	return rill_busy_left(busy);
+	return found || rill_busy_timed_out(busy) ? left : max(left, 1L);
 }

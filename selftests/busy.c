@@ -522,9 +522,14 @@ TEST_F(busy, dontwait)
 	EXPECT_TRUE(reader_undecided(&r));
 }
 
+/*
+ * A reader that looks until its time-out asks the exact clock: the jiffies alone would
+ * be short by a part of one, nearly always.  In an emulated machine now and then one
+ * is, whose last part was a sleep: the jiffies may have been late as that began.
+ */
 TEST_F(busy, timeout)
 {
-	int i, looked = 0;
+	int i, looked = 0, in_time = 0;
 
 	ASSERT_EQ(0, rt_set_timeo(self->sv[1], SO_RCVTIMEO, 100));
 	for (i = 0; i < ROUNDS && looked < 5; i++) {
@@ -539,6 +544,7 @@ TEST_F(busy, timeout)
 		EXPECT_TRUE(reader_stops(&r));
 		EXPECT_EQ(-EAGAIN, r.call.t.ret);
 		EXPECT_LE(100 - RT_TICK_MS, r.call.lasted_ms);
+		in_time += r.call.exact_ms >= 100;
 		ASSERT_EQ(1, SYS(send(self->sv[0], "x", 1, 0)));
 		ASSERT_TRUE(rt_thread_join(&r.call.t));
 		rt_drain(self->sv[1], sizeof(self->buf));
@@ -547,6 +553,7 @@ TEST_F(busy, timeout)
 	}
 	/* One has been met while it looked, at least. */
 	EXPECT_LT(0, looked);
+	EXPECT_LE(looked, 2 * in_time);
 }
 
 /* The time of the option is up: it sleeps, and what comes then wakes it. */

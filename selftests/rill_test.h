@@ -789,7 +789,8 @@ struct rt_call {
 	size_t			len;
 	int			flags;		/* recv, send, accept4; shutdown's how */
 	short			events;		/* ppoll */
-	long			lasted_ms;
+	long			lasted_ms;	/* long enough for a time-out? */
+	long			exact_ms;	/* of CLOCK_MONOTONIC */
 };
 
 static inline long rt_call_main(void *data)
@@ -836,6 +837,7 @@ static inline long rt_call_main(void *data)
 		break;
 	}
 	c->lasted_ms = rt_watch_ms(&watch);
+	c->exact_ms = rt_clock_ms(CLOCK_MONOTONIC) - watch.exact;
 	return ret;
 }
 

@@ -115,8 +115,8 @@ static const char * const harmless[] = {
 	/* time, processors, where memory lies */
 	"__cpu_online_mask", "__cpu_possible_mask", "__per_cpu_offset",
 	"__preempt_count", "cpu_number", "cpu_tasks", "current_task", "jiffies",
-	"kmalloc_caches", "ktime_get_with_offset", "local_clock", "mem_map",
-	"page_offset_base", "sched_clock", "task_size", "this_cpu_off",
+	"kmalloc_caches", "ktime_get", "ktime_get_with_offset", "local_clock", "mem_map",
+	"nsecs_to_jiffies", "page_offset_base", "sched_clock", "task_size", "this_cpu_off",
 	"um_get_signals", "um_set_signals", "uml_curr_cpu", "uml_physmem",
 	"vmemmap_base",
 	/* tracepoints */
