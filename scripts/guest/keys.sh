@@ -23,10 +23,9 @@ grep -qsw memory $top/cgroup.controllers || exit 0
 
 online=/sys/devices/system/cpu/online
 all=$(cat $online)
-each() { # 0 or 1, for every CPU but the first, which has no such file
-	for cpu in /sys/devices/system/cpu/cpu[0-9]*/online; do
-		[ ! -e "$cpu" ] || [ "$cpu" = /sys/devices/system/cpu/cpu0/online ] ||
-			echo "$1" >"$cpu"
+each() { # 0 or 1, for every CPU but the first
+	for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
+		[ ! -e "$cpu" ] || echo "$1" >"$cpu"
 	done
 }
 
